@@ -1,0 +1,11 @@
+// Bytes by digest. Invariant: `fetch` resolves only when the whole blob lies at its final path with the
+// right length and sha256; partial bytes stay beside it, and the next call goes on from them.
+
+import type { BlobRef } from '#protocol/identifiers.ts';
+
+export interface ArtifactSource {
+  /** Path of the verified blob. Errors: download-failed, digest-mismatch, length-mismatch, disk-full, cancelled. */
+  fetch(blob: BlobRef, options: { signal: AbortSignal; onProgress?: (receivedBytes: number) => void }): Promise<string>;
+  /** Deletes every blob not named here, and their partial files. */
+  keepOnly(sha256s: ReadonlySet<string>): Promise<void>;
+}

@@ -1,0 +1,27 @@
+// The way to the control plane and back. Delivery is at least once, in no promised order.
+
+import type { MessageBody } from '#protocol/messages.ts';
+
+export interface OutgoingMessage {
+  readonly leaf: 'reported' | 'telemetry' | 'events';
+  readonly seq: number;
+  readonly boot: string;
+  readonly body: MessageBody<'reported'> | MessageBody<'telemetry'> | MessageBody<'events'>;
+}
+
+export interface TransportHandlers {
+  /** Called on every (re)connection; the supervisor then reports and sends what is not acknowledged. */
+  connected(): void;
+  disconnected(): void;
+  desired(body: MessageBody<'desired'>): void;
+  command(body: MessageBody<'command'>): void;
+  /** A message that could not be decoded; `detail` says why. */
+  refused(detail: string): void;
+}
+
+export interface Transport extends AsyncDisposable {
+  readonly isConnected: boolean;
+  start(handlers: TransportHandlers): void;
+  /** Resolves once the broker has it; rejects when it did not get there. */
+  send(message: OutgoingMessage): Promise<void>;
+}

@@ -1,0 +1,213 @@
+// Resources and requests of the control plane's REST API under /api/v1, shared by server, command line
+// and console. Lists answer `{items: [...]}`; errors answer RFC 9457 problem+json.
+
+import { z } from 'zod';
+import { evidenceSchema } from './evidence.ts';
+import {
+  blobRefSchema, counterSchema, deviceIdSchema, fleetNameSchema, modelNameSchema, profileNameSchema, sha256Schema, timestampMsSchema,
+  versionNumberSchema,
+} from './identifiers.ts'; // prettier-ignore
+import { modelContractSchema } from './model-contract.ts';
+import { reportedBodySchema } from './messages.ts';
+import { compressionRecipeSchema } from './profile.ts';
+import { deploymentPolicySchema } from './release.ts';
+import { rolloutGatesSchema, rolloutPhaseSchema, rolloutSchema, selectorSchema, waveSchema } from './rollout.ts';
+
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  detail: z.string(),
+  hint: z.string().optional(),
+  instance: z.string().optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;
+
+// --- devices and enrolment
+
+export const enrolmentInfoSchema = z.strictObject({
+  fleet: fleetNameSchema,
+  caPem: z.string().max(20_000),
+  gatewayUrl: z.string().max(500),
+  mqttUrl: z.string().max(500),
+});
+export type EnrolmentInfo = z.infer<typeof enrolmentInfoSchema>;
+
+export const createClaimSchema = z.strictObject({
+  /** Fixes the id of the device that enrols; made up otherwise. */
+  deviceId: deviceIdSchema.optional(),
+  /** Only this profile may enrol. */
+  profile: profileNameSchema.optional(),
+  labels: z.record(z.string().max(63), z.string().max(63)).default({}),
+  ttlMs: z.int().min(1_000).max(30 * 86_400_000).default(3_600_000),
+});
+export const claimSchema = z.strictObject({ token: z.string(), claimId: z.string(), expiresAtMs: timestampMsSchema });
+export type Claim = z.infer<typeof claimSchema>;
+
+export const enrolRequestSchema = z.strictObject({
+  claim: z.string().max(500),
+  csrPem: z.string().max(10_000),
+  profile: profileNameSchema,
+});
+export const enrolResponseSchema = z.strictObject({
+  deviceId: deviceIdSchema,
+  fleet: fleetNameSchema,
+  certificatePem: z.string().max(20_000),
+  caPem: z.string().max(20_000),
+  gatewayUrl: z.string().max(500),
+  mqttUrl: z.string().max(500),
+  imageRoot: z.string().max(200_000),
+  directorRoot: z.string().max(200_000),
+});
+export type EnrolResponse = z.infer<typeof enrolResponseSchema>;
+
+export const deviceSchema = z.strictObject({
+  id: deviceIdSchema,
+  profile: profileNameSchema,
+  labels: z.record(z.string(), z.string()),
+  online: z.boolean(),
+  lastSeenMs: timestampMsSchema.nullable(),
+  enrolledAtMs: timestampMsSchema,
+  desiredSeq: counterSchema,
+  desired: z.strictObject({ model: modelNameSchema, version: versionNumberSchema, rolloutId: z.string() }).nullable(),
+  reported: reportedBodySchema.nullable(),
+});
+export type Device = z.infer<typeof deviceSchema>;
+
+// --- registry
+
+export const modelSchema = z.strictObject({
+  name: modelNameSchema,
+  latestVersion: versionNumberSchema,
+  versions: z.int().min(1),
+  createdAtMs: timestampMsSchema,
+});
+export type Model = z.infer<typeof modelSchema>;
+
+export const evaluationSchema = z.strictObject({
+  datasetSha256: sha256Schema,
+  samples: z.int().min(0),
+  /** Share of right top-1 answers, 0 to 1; null when the contract has no classification. */
+  accuracy: z.number().min(0).max(1).nullable(),
+  perClass: z.array(z.strictObject({ label: z.string(), count: z.int(), accuracy: z.number() })),
+  latencyP50Ms: z.number().min(0),
+  latencyP95Ms: z.number().min(0),
+  /** Share of samples whose top-1 differs from the original's; null for the original itself. */
+  disagreement: z.number().min(0).max(1).nullable(),
+});
+export type Evaluation = z.infer<typeof evaluationSchema>;
+
+export const variantSchema = z.strictObject({
+  profile: profileNameSchema,
+  precision: z.enum(['original', 'int8']),
+  weights: blobRefSchema,
+  recipe: compressionRecipeSchema,
+  /** Signed releases have a counter and a manifest; null before signing. */
+  releaseCounter: counterSchema.nullable(),
+  manifestSha256: sha256Schema.nullable(),
+  evaluation: evaluationSchema.nullable(),
+  /** Operators by type, before and after. */
+  report: z.strictObject({
+    opsBefore: z.record(z.string(), z.int()),
+    opsAfter: z.record(z.string(), z.int()),
+    leftInFloat: z.array(z.string()),
+    sqnrDb: z.number().nullable(),
+  }),
+});
+export type Variant = z.infer<typeof variantSchema>;
+
+export const modelVersionSchema = z.strictObject({
+  model: modelNameSchema,
+  version: versionNumberSchema,
+  contractSha256: sha256Schema,
+  contract: modelContractSchema,
+  createdAtMs: timestampMsSchema,
+  evaluation: evaluationSchema.nullable(),
+  variants: z.array(variantSchema),
+});
+export type ModelVersion = z.infer<typeof modelVersionSchema>;
+
+/** Weights and golden blobs are uploaded first (PUT /blobs/<sha256>); the contract names them. */
+export const createVersionSchema = z.strictObject({
+  contract: modelContractSchema,
+  /** The number it must get; taken as next free otherwise. Importing the same contract again answers the same version. */
+  version: versionNumberSchema.optional(),
+});
+
+export const createVariantsSchema = z.strictObject({
+  profiles: z.array(profileNameSchema).min(1).max(50),
+  /** Datasets (safetensors blobs, already uploaded) for calibration and for evaluation. */
+  calibrationSha256: sha256Schema.optional(),
+  evaluationSha256: sha256Schema.optional(),
+});
+
+export const jobSchema = z.strictObject({
+  id: z.string(),
+  kind: z.enum(['compression']),
+  state: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
+  model: modelNameSchema,
+  version: versionNumberSchema,
+  progressPct: z.number().min(0).max(100),
+  message: z.string(),
+  error: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
+  createdAtMs: timestampMsSchema,
+  updatedAtMs: timestampMsSchema,
+});
+export type Job = z.infer<typeof jobSchema>;
+
+// --- rollouts
+
+export const createRolloutSchema = z.strictObject({
+  model: modelNameSchema,
+  version: versionNumberSchema,
+  selector: selectorSchema.default({}),
+  waves: z.array(waveSchema).min(1).max(100).optional(),
+  gates: rolloutGatesSchema.partial().optional(),
+  policy: deploymentPolicySchema.partial().optional(),
+  /** Makes a repeated request answer the first one's rollout. */
+  requestId: z.string().min(8).max(64).optional(),
+  /** Stops after planning, in phase `draft`. */
+  draft: z.boolean().default(false),
+});
+export type CreateRollout = z.input<typeof createRolloutSchema>;
+
+export const rolloutSummarySchema = rolloutSchema.omit({ devices: true, plan: true, selector: true }).extend({
+  phase: rolloutPhaseSchema,
+  counts: z.record(z.string(), z.int()),
+});
+export type RolloutSummary = z.infer<typeof rolloutSummarySchema>;
+
+// --- telemetry
+
+export const telemetrySeriesSchema = z.strictObject({
+  deviceId: deviceIdSchema,
+  model: modelNameSchema,
+  version: versionNumberSchema,
+  profile: profileNameSchema,
+  windows: z.int().min(0),
+  fromMs: timestampMsSchema,
+  toMs: timestampMsSchema,
+  requests: z.int(),
+  errors: z.int(),
+  rejected: z.int(),
+  labelled: z.int(),
+  correct: z.int(),
+  p50Ms: z.number().nullable(),
+  p95Ms: z.number().nullable(),
+  p99Ms: z.number().nullable(),
+});
+export type TelemetrySeries = z.infer<typeof telemetrySeriesSchema>;
+
+// --- live events (server-sent; `id` is the Last-Event-ID to resume from)
+
+export const liveEventSchema = z.strictObject({
+  id: z.int().min(1),
+  kind: z.enum(['device', 'rollout', 'model', 'job', 'telemetry', 'claim']),
+  subject: z.string(),
+  atMs: timestampMsSchema,
+  /** One line for people. */
+  summary: z.string(),
+  evidence: z.array(evidenceSchema).optional(),
+});
+export type LiveEvent = z.infer<typeof liveEventSchema>;
