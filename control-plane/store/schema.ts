@@ -3,6 +3,8 @@
 
 import type { ColumnType, Generated } from 'kysely';
 
+export type SqlDialect = 'sqlite' | 'postgres';
+
 type Immutable<T> = ColumnType<T, T, never>;
 
 export interface ModelTable {
@@ -81,6 +83,8 @@ export interface DeviceTable {
   desired_model: string | null;
   desired_version: number | null;
   desired_rollout_id: string | null;
+  /** The last order whole (fleet/order.ts), so that its Director metadata can be written again; null before the first */
+  json_order: string | null;
   /** DesiredBody of the last order, published retained; null before the first */
   json_desired: string | null;
   /** ReportedBody */
@@ -179,6 +183,15 @@ export interface ApiTokenTable {
   created_at_ms: Immutable<number>;
 }
 
+/** A browser that signed in with an API token. */
+export interface SessionTable {
+  /** sha256 of the cookie's value, hex */
+  id_sha256: Immutable<string>;
+  token_id: Immutable<string>;
+  created_at_ms: Immutable<number>;
+  expires_at_ms: Immutable<number>;
+}
+
 /** Small named values: counters, the instance's own facts. */
 export interface SettingTable {
   key: Immutable<string>;
@@ -199,5 +212,6 @@ export interface Database {
   live_events: LiveEventTable;
   audit: AuditTable;
   api_tokens: ApiTokenTable;
+  sessions: SessionTable;
   settings: SettingTable;
 }

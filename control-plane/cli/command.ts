@@ -1,0 +1,22 @@
+// How a command file plugs in: it adds itself to its noun and is run with a context.
+
+import type { Command } from 'commander';
+import { contextOf, withSharedOptions, type CommandContext, type Surroundings } from './context.ts';
+
+export type AddCommand = (noun: Command, surroundings: Surroundings) => void;
+
+/** Declares a verb; its positional arguments come before its options in `run`. */
+export function verb<Options extends object>(
+  noun: Command,
+  surroundings: Surroundings,
+  usage: string,
+  summary: string,
+  configure: (command: Command) => Command,
+  run: (context: CommandContext, options: Options, ...args: string[]) => Promise<void>,
+): void {
+  const command = withSharedOptions(configure(noun.command(usage).description(summary)));
+  command.action(async (...given: unknown[]) => {
+    const args = given.slice(0, -2) as string[];
+    await run(contextOf(command, surroundings), command.opts<Options>(), ...args);
+  });
+}

@@ -1,0 +1,33 @@
+import { deviceSchema } from '#protocol/api.ts';
+import { fleetView } from '../../../view/fleet-view.ts';
+import { verb, type AddCommand } from '../../command.ts';
+import { tableLines } from '../../output.ts';
+
+export const addDeviceList: AddCommand = (noun, surroundings) =>
+  verb(
+    noun,
+    surroundings,
+    'list',
+    'what every device runs',
+    (command) => command,
+    async ({ api, out }) => {
+      const devices = await api.list('/devices', deviceSchema);
+      out.answer(devices, () => {
+        const { rows, online, total } = fleetView(devices, Date.now());
+        const cells = rows.map((row) => [
+          row.id,
+          row.profile,
+          row.online ? 'online' : 'offline',
+          row.running,
+          row.ordered,
+          row.state,
+          row.why,
+        ]);
+        return [
+          ...tableLines(['device', 'profile', 'link', 'runs', 'ordered', 'state', 'why'], cells),
+          '',
+          `${online} of ${total} online`,
+        ];
+      });
+    },
+  );
