@@ -11,7 +11,13 @@ import { modelContractSchema } from './model-contract.ts';
 import { reportedBodySchema } from './messages.ts';
 import { compressionRecipeSchema } from './profile.ts';
 import { deploymentPolicySchema } from './release.ts';
-import { rolloutGatesSchema, rolloutPhaseSchema, rolloutSchema, selectorSchema, waveSchema } from './rollout.ts';
+import {
+  rolloutGatesSchema,
+  rolloutPhaseSchema,
+  rolloutSchema,
+  selectorSchema,
+  waveSchema,
+} from './rollout.ts';
 
 export const problemSchema = z.object({
   type: z.string(),
@@ -40,9 +46,17 @@ export const createClaimSchema = z.strictObject({
   /** Only this profile may enrol. */
   profile: profileNameSchema.optional(),
   labels: z.record(z.string().max(63), z.string().max(63)).default({}),
-  ttlMs: z.int().min(1_000).max(30 * 86_400_000).default(3_600_000),
+  ttlMs: z
+    .int()
+    .min(1_000)
+    .max(30 * 86_400_000)
+    .default(3_600_000),
 });
-export const claimSchema = z.strictObject({ token: z.string(), claimId: z.string(), expiresAtMs: timestampMsSchema });
+export const claimSchema = z.strictObject({
+  token: z.string(),
+  claimId: z.string(),
+  expiresAtMs: timestampMsSchema,
+});
 export type Claim = z.infer<typeof claimSchema>;
 
 export const enrolRequestSchema = z.strictObject({
@@ -70,7 +84,9 @@ export const deviceSchema = z.strictObject({
   lastSeenMs: timestampMsSchema.nullable(),
   enrolledAtMs: timestampMsSchema,
   desiredSeq: counterSchema,
-  desired: z.strictObject({ model: modelNameSchema, version: versionNumberSchema, rolloutId: z.string() }).nullable(),
+  desired: z
+    .strictObject({ model: modelNameSchema, version: versionNumberSchema, rolloutId: z.string() })
+    .nullable(),
   reported: reportedBodySchema.nullable(),
 });
 export type Device = z.infer<typeof deviceSchema>;
@@ -169,6 +185,10 @@ export const createRolloutSchema = z.strictObject({
   requestId: z.string().min(8).max(64).optional(),
   /** Stops after planning, in phase `draft`. */
   draft: z.boolean().default(false),
+  /** Waits for a person's `start`. */
+  approval: z.boolean().default(false),
+  /** Begins by itself at this time. */
+  startAtMs: timestampMsSchema.nullable().default(null),
 });
 export type CreateRollout = z.input<typeof createRolloutSchema>;
 

@@ -26,13 +26,25 @@ const preparing = { ...leaving, fail: 'failed', timeout: 'failed', restarted: 'p
 
 export const DEPLOYMENT_TABLE: Readonly<Record<DeploymentState, Row>> = {
   queued: { ...leaving, notify: 'notified', timeout: 'failed', fail: 'failed' },
-  notified: { ...leaving, 'order-verified': 'preflight', fail: 'failed', timeout: 'failed', 'already-serving': 'healthy' },
+  notified: {
+    ...leaving,
+    'order-verified': 'preflight',
+    fail: 'failed',
+    timeout: 'failed',
+    'already-serving': 'healthy',
+  },
   preflight: { ...preparing, 'preflight-passed': 'downloading', 'already-serving': 'healthy' },
   downloading: { ...preparing, downloaded: 'verifying' },
   verifying: { ...preparing, verified: 'loading' },
   loading: { ...preparing, loaded: 'golden' },
   golden: { ...preparing, 'golden-passed': 'shadow', 'golden-passed-direct': 'activating' },
-  shadow: { ...preparing, 'shadow-passed': 'activating', 'shadow-worse': 'rolled-back', hold: 'held', timeout: 'held' },
+  shadow: {
+    ...preparing,
+    'shadow-passed': 'activating',
+    'shadow-worse': 'rolled-back',
+    hold: 'held',
+    timeout: 'held',
+  },
   activating: { activated: 'probation', fail: 'rolled-back', timeout: 'rolled-back', restarted: 'preflight' },
   probation: { 'probation-passed': 'healthy', 'probation-worse': 'rolled-back', supersede: 'superseded' },
   healthy: {},

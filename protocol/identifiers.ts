@@ -24,7 +24,10 @@ export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a sha256 must be
 /** A blob by digest and length; nobody reads more bytes than `sizeBytes`. */
 export const blobRefSchema = z.strictObject({
   sha256: sha256Schema,
-  sizeBytes: z.int().min(1).max(64 * 1024 ** 3),
+  sizeBytes: z
+    .int()
+    .min(1)
+    .max(64 * 1024 ** 3),
 });
 export type BlobRef = z.infer<typeof blobRefSchema>;
 

@@ -1,6 +1,8 @@
 // Bodies of the MQTT messages and the envelope around them (DESIGN.md section 5). Delivery is at least
-// once: receivers apply a message once by (device, boot, seq), and senders keep what must arrive until
-// an `ack` command names it.
+// once, effects are exactly once by (device, boot, seq). The device's outbox: `events` and `telemetry`
+// share one counter per boot (1, 2, 3 ...), and an entry is kept until an `ack` covers it; all that is kept
+// goes out again, in order, on every connection and `report` command. Acks never pass a hole, except below
+// `heldFromSeq`. `reported` and `presence` each count apart and are never acknowledged.
 
 import { z } from 'zod';
 import { deploymentReasonSchema, deploymentStateSchema } from './deployment.ts';
@@ -18,6 +20,9 @@ import { latencySketchSchema } from './latency-sketch.ts';
 
 /** Largest MQTT payload either side accepts. */
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
+
+/** Names the run of the sender's process in which its counters count. */
+export const bootSchema = z.string().min(1).max(64);
 
 /** The hint: what the Director's signed order says too. Never the authority. */
 export const desiredBodySchema = z.strictObject({
@@ -107,8 +112,9 @@ export const eventBodySchema = z.discriminatedUnion('kind', [
 export type EventBody = z.infer<typeof eventBodySchema>;
 
 export const commandBodySchema = z.discriminatedUnion('kind', [
-  /** Everything of this boot up to and including this seq is stored; the device may forget it. */
-  z.strictObject({ kind: z.literal('ack'), boot: z.string().max(64), upToSeq: counterSchema }),
+  /** Every outbox entry of this boot up to and including this seq is stored; the device may forget it. */
+  z.strictObject({ kind: z.literal('ack'), boot: bootSchema, upToSeq: counterSchema }),
+  /** Publish `reported` again, and send the outbox again. */
   z.strictObject({ kind: z.literal('report') }),
 ]);
 export type CommandBody = z.infer<typeof commandBodySchema>;
@@ -128,8 +134,9 @@ const envelopeSchema = z.strictObject({
   schema: z.string().max(64),
   id: z.string().min(1).max(64),
   seq: counterSchema,
-  /** Names the run of the sender's process in which `seq` counts. */
-  boot: z.string().min(1).max(64),
+  boot: bootSchema,
+  /** Of outbox entries: the lowest seq of `boot` that the sender still holds; what is below will never come. */
+  heldFromSeq: counterSchema.optional(),
   sentAtMs: timestampMsSchema,
   body: z.unknown(),
 });
@@ -139,6 +146,7 @@ export interface Envelope<L extends MessageLeaf> {
   readonly id: string;
   readonly seq: number;
   readonly boot: string;
+  readonly heldFromSeq?: number | undefined;
   readonly sentAtMs: number;
   readonly body: MessageBody<L>;
 }
@@ -147,10 +155,7 @@ export function messageSchemaName(leaf: MessageLeaf): string {
   return `holdfast.${leaf}/v1`;
 }
 
-export function encodeMessage<L extends MessageLeaf>(
-  leaf: L,
-  fields: Omit<Envelope<L>, 'schema'>,
-): string {
+export function encodeMessage<L extends MessageLeaf>(leaf: L, fields: Omit<Envelope<L>, 'schema'>): string {
   return JSON.stringify({ schema: messageSchemaName(leaf), ...fields });
 }
 

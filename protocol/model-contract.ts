@@ -15,7 +15,14 @@ export type TensorDtype = z.infer<typeof tensorDtypeSchema>;
 export const tensorSpecSchema = z.strictObject({
   name: z.string().min(1).max(256),
   dtype: tensorDtypeSchema,
-  shape: z.array(z.int().min(-1).max(2 ** 31 - 1)).max(8),
+  shape: z
+    .array(
+      z
+        .int()
+        .min(-1)
+        .max(2 ** 31 - 1),
+    )
+    .max(8),
 });
 export type TensorSpec = z.infer<typeof tensorSpecSchema>;
 
@@ -79,7 +86,10 @@ export const goldenRefSchema = z.strictObject({
 
 export const budgetsSchema = z.strictObject({
   p95LatencyMs: z.number().positive().max(3_600_000),
-  peakMemoryBytes: z.int().positive().max(2 ** 40),
+  peakMemoryBytes: z
+    .int()
+    .positive()
+    .max(2 ** 40),
   /** Share of inputs on which top-1 may differ from the parent version, 0 to 1. */
   maxDisagreementRate: z.number().min(0).max(1),
 });

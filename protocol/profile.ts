@@ -33,10 +33,16 @@ export const profileSchema = z.strictObject({
   architecture: z.enum(['x64', 'arm64', 'any']),
   /** In order of preference; the first must really be used, a silent fall back fails preflight. */
   executionProviders: z.array(executionProviderSchema).min(1).max(3),
-  memoryBytes: z.int().positive().max(2 ** 42),
+  memoryBytes: z
+    .int()
+    .positive()
+    .max(2 ** 42),
   budgets: z.strictObject({
     p95LatencyMs: z.number().positive().max(3_600_000),
-    weightsBytes: z.int().positive().max(64 * 1024 ** 3),
+    weightsBytes: z
+      .int()
+      .positive()
+      .max(64 * 1024 ** 3),
   }),
   compression: compressionRecipeSchema,
   /** Tolerance of a compressed variant on the golden vectors; the original keeps the contract's own. */

@@ -21,8 +21,14 @@ export const deploymentPolicySchema = z.strictObject({
   /** Pairs before a pass may be said. */
   minPairs: z.int().min(1).max(1_000_000),
   /** Without a verdict by then the device stays on what it has and says so. */
-  shadowDeadlineMs: z.int().min(1_000).max(7 * 86_400_000),
-  probationMs: z.int().min(0).max(7 * 86_400_000),
+  shadowDeadlineMs: z
+    .int()
+    .min(1_000)
+    .max(7 * 86_400_000),
+  probationMs: z
+    .int()
+    .min(0)
+    .max(7 * 86_400_000),
   /** A candidate is slower when its latency is above (1 + this) times the baseline's. */
   latencyMargin: z.number().min(0).max(10),
   /** Chance of turning away a version that is not worse, over any number of looks. */

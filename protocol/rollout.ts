@@ -3,7 +3,14 @@
 import { z } from 'zod';
 import { deploymentReasonSchema, deploymentStateSchema } from './deployment.ts';
 import { evidenceSchema } from './evidence.ts';
-import { counterSchema, deviceIdSchema, modelNameSchema, profileNameSchema, timestampMsSchema, versionNumberSchema } from './identifiers.ts';
+import {
+  counterSchema,
+  deviceIdSchema,
+  modelNameSchema,
+  profileNameSchema,
+  timestampMsSchema,
+  versionNumberSchema,
+} from './identifiers.ts';
 import { deploymentPolicySchema } from './release.ts';
 
 export const ROLLOUT_PHASES = [
@@ -19,7 +26,10 @@ export const waveSchema = z.strictObject({
     z.strictObject({ percent: z.number().gt(0).max(100) }),
   ]),
   /** Time the whole wave must stay healthy before the next begins. */
-  soakMs: z.int().min(0).max(30 * 86_400_000),
+  soakMs: z
+    .int()
+    .min(0)
+    .max(30 * 86_400_000),
 });
 export type Wave = z.infer<typeof waveSchema>;
 
@@ -27,7 +37,10 @@ export const rolloutGatesSchema = z.strictObject({
   /** More failed or rolled-back devices than this in one wave turn the rollout around. */
   maxFailedPerWave: z.int().min(0).max(1_000_000),
   /** A device without an ending by then counts as failed. */
-  deviceDeadlineMs: z.int().min(1_000).max(30 * 86_400_000),
+  deviceDeadlineMs: z
+    .int()
+    .min(1_000)
+    .max(30 * 86_400_000),
   /** What to do when a gate fails. */
   onFailure: z.enum(['rollback', 'pause']),
 });
@@ -38,6 +51,10 @@ export const rolloutPlanSchema = z.strictObject({
   waves: z.array(waveSchema).min(1).max(100),
   gates: rolloutGatesSchema,
   policy: deploymentPolicySchema,
+  /** Waits in `awaiting-approval` until a person starts it. */
+  approval: z.boolean(),
+  /** Waits in `scheduled` until then. */
+  startAtMs: timestampMsSchema.nullable(),
 });
 export type RolloutPlan = z.infer<typeof rolloutPlanSchema>;
 

@@ -30,9 +30,12 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, SafeTensor>>,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
-  const header: Record<string, unknown> = metadata === undefined ? {} : { __metadata__: metadata };
+  // Without a prototype a tensor may have any name.
+  const header: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  if (metadata !== undefined) header['__metadata__'] = metadata;
   let end = 0;
   for (const [name, tensor] of Object.entries(tensors)) {
+    if (name === '__metadata__') throw malformed('a tensor cannot be named __metadata__');
     const expected = byteLength(tensor.dtype, tensor.shape);
     if (expected !== tensor.data.byteLength) {
       throw malformed(`tensor ${name} has ${tensor.data.byteLength} bytes, its shape needs ${expected}`);
@@ -62,7 +65,8 @@ export function decodeSafetensors(
 ): Map<string, SafeTensor> {
   if (bytes.byteLength < 8) throw malformed('shorter than its 8-byte header length');
   const declared = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (declared > BigInt(limits.maxHeaderBytes)) throw malformed(`header of ${declared} bytes is over the limit`);
+  if (declared > BigInt(limits.maxHeaderBytes))
+    throw malformed(`header of ${declared} bytes is over the limit`);
   const headerEnd = 8 + Number(declared);
   if (headerEnd > bytes.byteLength) throw malformed('header runs past the end of the file');
   const entries = parseHeader(bytes.subarray(8, headerEnd), limits);
@@ -71,8 +75,10 @@ export function decodeSafetensors(
   const tensors = new Map<string, SafeTensor>();
   for (const [name, entry] of entries) {
     const { dtype, shape, begin, stop } = parseEntry(name, entry);
-    if (begin !== end) throw malformed(`tensor ${name} begins at ${begin}, expected ${end} (hole or overlap)`);
-    if (stop - begin !== byteLength(dtype, shape)) throw malformed(`tensor ${name}: offsets do not fit its shape`);
+    if (begin !== end)
+      throw malformed(`tensor ${name} begins at ${begin}, expected ${end} (hole or overlap)`);
+    if (stop - begin !== byteLength(dtype, shape))
+      throw malformed(`tensor ${name}: offsets do not fit its shape`);
     if (stop > body.byteLength) throw malformed(`tensor ${name} runs past the end of the file`);
     tensors.set(name, { dtype, shape, data: body.subarray(begin, stop) });
     end = stop;
@@ -84,7 +90,7 @@ export function decodeSafetensors(
 /** Copies a tensor's bytes into an aligned Float32Array. Throws unless the dtype is F32. */
 export function float32Of(tensor: SafeTensor): Float32Array {
   if (tensor.dtype !== 'F32') throw malformed(`expected an F32 tensor, got ${tensor.dtype}`);
-  return new Float32Array(tensor.data.slice().buffer);
+  return new Float32Array(new Uint8Array(tensor.data).buffer); // slice() of a Node Buffer would not copy
 }
 
 function parseHeader(raw: Uint8Array, limits: SafetensorsLimits): [string, unknown][] {
@@ -94,7 +100,8 @@ function parseHeader(raw: Uint8Array, limits: SafetensorsLimits): [string, unkno
   } catch (cause) {
     throw malformed('header is not JSON', cause);
   }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) throw malformed('header is not an object');
+  if (typeof header !== 'object' || header === null || Array.isArray(header))
+    throw malformed('header is not an object');
   const entries = Object.entries(header).filter(([name]) => name !== '__metadata__');
   if (entries.length > limits.maxTensors) throw malformed(`more than ${limits.maxTensors} tensors`);
   return entries.sort((a, b) => beginOf(a[1]) - beginOf(b[1]) || stopOf(a[1]) - stopOf(b[1]));

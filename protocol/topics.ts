@@ -39,13 +39,20 @@ export function parseDeviceTopic(topic: string): DeviceTopic | null {
 /** A device publishes only on the written leaves of its own branch. */
 export function deviceMayPublish(fleet: string, deviceId: string, topic: string): boolean {
   const parsed = parseDeviceTopic(topic);
-  return parsed !== null && parsed.fleet === fleet && parsed.deviceId === deviceId && !DEVICE_READS.has(parsed.leaf);
+  return (
+    parsed !== null &&
+    parsed.fleet === fleet &&
+    parsed.deviceId === deviceId &&
+    !DEVICE_READS.has(parsed.leaf)
+  );
 }
 
 /** A device subscribes only to exact read leaves of its own branch: no wildcard, no `$share`. */
 export function deviceMaySubscribe(fleet: string, deviceId: string, filter: string): boolean {
   const parsed = parseDeviceTopic(filter);
-  return parsed !== null && parsed.fleet === fleet && parsed.deviceId === deviceId && DEVICE_READS.has(parsed.leaf);
+  return (
+    parsed !== null && parsed.fleet === fleet && parsed.deviceId === deviceId && DEVICE_READS.has(parsed.leaf)
+  );
 }
 
 export function isRetained(leaf: TopicLeaf): boolean {

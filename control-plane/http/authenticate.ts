@@ -1,0 +1,64 @@
+// Finds out who makes a request: a bearer API token, else the console's session. Wrong credentials are
+// refused even on public routes; no credentials are for the route to judge. Failures are counted by
+// address, and only failures are held back, so that nobody can lock the operators out.
+
+import type { RequestHandler } from 'express';
+import { rateLimit, type RateLimitRequestHandler } from 'express-rate-limit';
+import { HoldfastError } from '#protocol/errors.ts';
+import type { ApiTokens } from './api-tokens.ts';
+import { setActor } from './auth.ts';
+import { assertSameOrigin } from './same-origin.ts';
+import { sessionIdOf, type Sessions } from './sessions.ts';
+
+const WINDOW_MS = 60_000;
+const MAX_FAILURES = 20;
+
+/** Passes control on until an address failed too often within a minute; then it throws `rate-limited`. */
+export function createFailureLimit(maxFailures: number = MAX_FAILURES): RateLimitRequestHandler {
+  return rateLimit({
+    windowMs: WINDOW_MS,
+    limit: maxFailures,
+    standardHeaders: 'draft-8',
+    legacyHeaders: false,
+    handler: (_request, _response, next) => {
+      next(
+        new HoldfastError('rate-limited', 'too many wrong credentials from this address', {
+          hint: 'wait a minute, then use a valid token',
+        }),
+      );
+    },
+  });
+}
+
+export interface AuthenticateDeps {
+  readonly tokens: ApiTokens;
+  readonly sessions: Sessions;
+  readonly failureLimit: RateLimitRequestHandler;
+}
+
+export function authenticate({ tokens, sessions, failureLimit }: AuthenticateDeps): RequestHandler {
+  return async (request, response, next) => {
+    const header = request.headers.authorization;
+    if (header !== undefined) {
+      const bearer = /^Bearer +(\S+)$/i.exec(header)?.[1];
+      const token = bearer === undefined ? null : await tokens.find(bearer);
+      if (token === null)
+        return failureLimit(request, response, (error?: unknown) => next(error ?? wrongToken()));
+      setActor(response, { label: `token:${token.name}`, tokenId: token.id, via: 'bearer' });
+      return next();
+    }
+    const sessionId = sessionIdOf(request.headers.cookie);
+    const session = sessionId === null ? null : await sessions.find(sessionId);
+    if (session !== null) {
+      assertSameOrigin(request);
+      setActor(response, { label: `token:${session.token.name}`, tokenId: session.token.id, via: 'session' });
+    }
+    next();
+  };
+}
+
+export function wrongToken(): HoldfastError {
+  return new HoldfastError('unauthorized', 'the API token is not valid', {
+    hint: 'the first token lies in <data folder>/admin-token; send it as `Authorization: Bearer <token>`',
+  });
+}

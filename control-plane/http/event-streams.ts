@@ -1,0 +1,163 @@
+// Server-sent events that lose nothing and repeat nothing: subscribe, back-fill from the table, cut over to
+// live. INVARIANTS: ids on one stream only rise; what a slow client has not taken is bounded, beyond that
+// its stream is ended and it resumes by Last-Event-ID. Source: WHATWG HTML, server-sent events.
+
+import type { Response } from 'express';
+import type { LiveEvent } from '#protocol/api.ts';
+import { HoldfastError } from '#protocol/errors.ts';
+import type { LiveEvents } from '../store/live-events.ts';
+
+export interface EventStreamLimits {
+  readonly maxStreams: number;
+  /** Events a client may be behind before its stream is ended. */
+  readonly maxBehind: number;
+  /** Bytes that may wait in a client's socket before writing pauses. */
+  readonly maxUnsentBytes: number;
+  readonly heartbeatMs: number;
+  /** A stream ends after this time, so that its credentials are checked again. */
+  readonly maxAgeMs: number;
+}
+
+const DEFAULT_LIMITS: EventStreamLimits = {
+  maxStreams: 200,
+  maxBehind: 1_000,
+  maxUnsentBytes: 1024 ** 2,
+  heartbeatMs: 15_000,
+  maxAgeMs: 3_600_000,
+};
+const BACKFILL_BATCH = 500;
+const RETRY_MS = 1_000;
+
+export class EventStreams implements Disposable {
+  readonly #events: LiveEvents;
+  readonly #limits: EventStreamLimits;
+  readonly #open = new Set<EventStream>();
+
+  constructor(events: LiveEvents, limits: Partial<EventStreamLimits> = {}) {
+    this.#events = events;
+    this.#limits = { ...DEFAULT_LIMITS, ...limits };
+  }
+
+  /** Streams events after `lastEventId`, or from now on when it is null, until the client leaves. */
+  async serve(response: Response, lastEventId: number | null): Promise<void> {
+    if (this.#open.size >= this.#limits.maxStreams) {
+      throw new HoldfastError('unavailable', 'too many event streams are open', {
+        hint: 'close a console or a watching command, then try again',
+      });
+    }
+    const stream = new EventStream(response, this.#limits);
+    this.#open.add(stream);
+    response.once('close', () => {
+      this.#open.delete(stream);
+      stream[Symbol.dispose]();
+    });
+    stream.begin();
+    await stream.follow(this.#events, lastEventId);
+  }
+
+  /** Ends every stream; clients resume elsewhere or later. */
+  [Symbol.dispose](): void {
+    for (const stream of this.#open) stream[Symbol.dispose]();
+  }
+}
+
+class EventStream implements Disposable {
+  readonly #response: Response;
+  readonly #limits: EventStreamLimits;
+  readonly #waiting: LiveEvent[] = [];
+  #lastId = 0;
+  #isLive = false;
+  #hasMissed = false;
+  #timers: NodeJS.Timeout[] = [];
+  #unsubscribe: () => void = () => undefined;
+
+  constructor(response: Response, limits: EventStreamLimits) {
+    this.#response = response;
+    this.#limits = limits;
+  }
+
+  begin(): void {
+    this.#response.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
+    this.#response.write(`retry: ${RETRY_MS}\n\n`);
+    this.#response.on('drain', () => this.#flush());
+    this.#timers = [
+      setInterval(() => this.#response.write(': heartbeat\n\n'), this.#limits.heartbeatMs).unref(),
+      setTimeout(() => this[Symbol.dispose](), this.#limits.maxAgeMs).unref(),
+    ];
+  }
+
+  async follow(events: LiveEvents, lastEventId: number | null): Promise<void> {
+    this.#unsubscribe = events.subscribe((event) => this.#take(event));
+    const { oldestId, newestId } = await events.bounds();
+    this.#lastId = lastEventId ?? newestId;
+    if (this.#lastId > newestId || this.#lastId < oldestId - 1) {
+      // What came after that id is not kept any more, or never was: the client must read the state anew.
+      this.#lastId = newestId;
+      this.#response.write('event: reset\ndata: {}\n');
+    }
+    this.#response.write(`id: ${this.#lastId}\n\n`);
+    await this.#backfill(events);
+    this.#isLive = true;
+    this.#flush();
+  }
+
+  async #backfill(events: LiveEvents): Promise<void> {
+    while (!this.#response.destroyed && !this.#response.writableEnded) {
+      this.#hasMissed = false;
+      const batch = await events.since(this.#lastId, BACKFILL_BATCH);
+      for (const event of batch) this.#send(event);
+      if (batch.length < BACKFILL_BATCH && !this.#hasMissed) return;
+      await this.#drained();
+    }
+  }
+
+  #take(event: LiveEvent): void {
+    this.#waiting.push(event);
+    if (this.#isLive) this.#flush();
+    if (this.#waiting.length <= this.#limits.maxBehind) return;
+    if (this.#isLive) {
+      this[Symbol.dispose]();
+      this.#response.destroy();
+    } else {
+      // The table has them all: the back-fill reads on from there.
+      this.#hasMissed = true;
+      this.#waiting.length = 0;
+    }
+  }
+
+  #flush(): void {
+    if (!this.#isLive) return;
+    while (this.#response.writableLength < this.#limits.maxUnsentBytes) {
+      const event = this.#waiting.shift();
+      if (event === undefined) return;
+      this.#send(event);
+    }
+  }
+
+  #send(event: LiveEvent): void {
+    if (event.id <= this.#lastId) return;
+    this.#lastId = event.id;
+    this.#response.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
+  }
+
+  async #drained(): Promise<void> {
+    if (!this.#response.writableNeedDrain) return;
+    await new Promise<void>((resolve) => {
+      const settle = (): void => {
+        this.#response.off('drain', settle).off('close', settle);
+        resolve();
+      };
+      this.#response.once('drain', settle).once('close', settle);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe();
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#response.end();
+  }
+}

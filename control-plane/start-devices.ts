@@ -1,0 +1,131 @@
+// The side of the control plane that devices see: MQTT broker, HTTPS gateway, the fleet behind them, and
+// the renewal of what they trust before it expires.
+
+import { isIP } from 'node:net';
+import { startBroker } from './broker/broker.ts';
+import { connectMessaging } from './broker/mqtt-client.ts';
+import type { TlsCredentials } from './broker/tls-credentials.ts';
+import { startGateway } from './fleet/gateway.ts';
+import { ReleasedBlobs } from './fleet/released-blobs.ts';
+import { Fleet } from './fleet/service.ts';
+import type { Core } from './open-core.ts';
+import type { Registry } from './registry/service.ts';
+import { repeat } from './repeated.ts';
+import { Telemetry } from './telemetry/service.ts';
+import { SERVICE_NAMES } from './trust/device-ca.ts';
+
+export interface DeviceSide {
+  readonly fleet: Fleet;
+  readonly telemetry: Telemetry;
+  readonly mqttUrl: string;
+  readonly gatewayUrl: string;
+}
+
+const RENEWAL_INTERVAL_MS = 3_600_000;
+
+/** Listens; the caller starts the fleet when its own listeners are in place. Errors: `port-busy`, `unavailable`. */
+export async function startDevices(
+  core: Core,
+  registry: Registry,
+  stack: AsyncDisposableStack,
+): Promise<DeviceSide> {
+  const { config, log, nowMs, store, events, audit, blobs, profiles, trust } = core;
+  const { host, publicHost } = { host: config.deviceHost, publicHost: urlHost(config.publicHost) };
+  const isKnownDevice = (deviceId: string): Promise<boolean> => fleet.isKnownDevice(deviceId);
+  const tls = await serverTls(core);
+  const broker =
+    config.mqttUrl === undefined
+      ? stack.use(
+          await startBroker({
+            fleet: config.fleet,
+            host,
+            port: config.mqttPort,
+            tls,
+            isKnownDevice,
+            logger: log,
+          }),
+        )
+      : null;
+  const messaging = stack.use(
+    await connectMessaging({
+      url: config.mqttUrl ?? `mqtts://${urlHost(reachable(host))}:${broker?.port ?? 0}`,
+      tls: await clientTls(core),
+      logger: log,
+    }),
+  );
+  const telemetry = stack.use(new Telemetry({ store, logger: log, nowMs }));
+  const fleet: Fleet = stack.use(
+    new Fleet({
+      fleet: config.fleet,
+      store,
+      events,
+      audit,
+      logger: log,
+      messaging,
+      deviceCa: trust.ca,
+      image: trust.image,
+      director: trust.director,
+      isProfile: (name) => profiles.has(name),
+      reservedIds: SERVICE_NAMES,
+      endpoints: () => ({ gatewayUrl, mqttUrl }),
+      releaseOf: (model, version, profile) => registry.release(model, version, profile),
+      storeTelemetry: (trx, deviceId, body) => telemetry.storeWindow(trx, deviceId, body),
+      nowMs,
+    }),
+  );
+  const gateway = stack.use(
+    await startGateway({
+      host,
+      port: config.gatewayPort,
+      tls,
+      logger: log,
+      enrol: (request) => fleet.enrol(request),
+      isKnownDevice,
+      image: trust.image,
+      director: trust.director,
+      releasedBlobs: new ReleasedBlobs(store.db),
+      blobs,
+    }),
+  );
+  const gatewayUrl = `https://${publicHost}:${gateway.port}`;
+  const mqttUrl = config.mqttUrl ?? `mqtts://${publicHost}:${broker?.port ?? 0}`;
+  stack.use(
+    repeat({
+      name: 'renewal of metadata and certificates',
+      everyMs: RENEWAL_INTERVAL_MS,
+      log,
+      async run() {
+        await trust.image.resign();
+        await trust.director.resignExpiring();
+        const renewed = await serverTls(core);
+        gateway.renewCredentials(renewed);
+        broker?.renewCredentials(renewed);
+      },
+    }),
+  );
+  return { fleet, telemetry, mqttUrl, gatewayUrl };
+}
+
+async function serverTls({ config, trust }: Core): Promise<TlsCredentials> {
+  const names = [
+    ...new Set(['localhost', '127.0.0.1', '::1', config.publicHost, reachable(config.deviceHost)]),
+  ];
+  const credential = await trust.ca.issueServerCertificate({
+    dnsNames: names.filter((name) => isIP(name) === 0),
+    ipAddresses: names.filter((name) => isIP(name) !== 0),
+  });
+  return { ...credential, caPem: trust.ca.certificatePem };
+}
+
+async function clientTls({ trust }: Core): Promise<TlsCredentials> {
+  return { ...(await trust.ca.issueClientCertificate('control-plane')), caPem: trust.ca.certificatePem };
+}
+
+/** An address at which this process reaches its own listener. */
+function reachable(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+}
+
+function urlHost(host: string): string {
+  return isIP(host) === 6 ? `[${host}]` : host;
+}
