@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// One project a kind of test (DESIGN.md section 1). Integration and end-to-end tests start real
+// One project a kind of test (docs/architecture.md). Integration and end-to-end tests start real
 // processes, so on two cores they run one file at a time.
 const project = (name: string, testTimeoutMs: number, parallel: boolean) => ({
   test: {
