@@ -1,29 +1,26 @@
 // What an agent must not forget, written durably before it acts on it. Invariant: a reader sees the last
 // whole state or the one before it, never a torn one.
 
+import type { BlobRef } from '#protocol/identifiers.ts';
 import type { DeploymentReport, EventBody, RunningRelease, TelemetryBody } from '#protocol/messages.ts';
-import type { DeploymentPolicy, ReleaseManifest } from '#protocol/release.ts';
+import type { ReleaseManifest } from '#protocol/release.ts';
+import type { VerifiedOrder } from './release-verifier.ts';
 
 export type SlotName = 'a' | 'b';
 
 /** A release that lies whole and verified on this device. */
 export interface InstalledRelease {
   readonly manifest: ReleaseManifest;
-  readonly manifestSha256: string;
-  readonly weightsPath: string;
-  readonly goldenPath: string;
+  readonly manifestBlob: BlobRef;
   readonly running: RunningRelease;
 }
 
 export interface JournalDeployment {
   readonly report: DeploymentReport;
-  readonly policy: DeploymentPolicy;
-  readonly targetPath: string;
-  readonly manifestSha256: string;
-  readonly releaseCounter: number;
+  /** Null while only the hint is known, in `notified`. */
+  readonly order: VerifiedOrder | null;
   /** Null until the manifest is on disk. */
   readonly manifest: ReleaseManifest | null;
-  readonly slot: SlotName;
   /** Unix ms when the present state began. */
   readonly stateSinceMs: number;
 }
@@ -37,7 +34,12 @@ export interface OutboxEntry {
 
 export interface JournalState {
   readonly schema: 'holdfast.journal/v1';
+  /** The device class this agent was enrolled as; null before its first start was through. */
+  readonly profile: string | null;
   readonly bootCount: number;
+  /** Names this run of the agent; outbox entries of it count from 1. */
+  readonly boot: string;
+  readonly nextOutboxSeq: number;
   /** Highest order number ever accepted from the Director. */
   readonly highestSeq: number;
   readonly slots: Readonly<Record<SlotName, InstalledRelease | null>>;

@@ -46,6 +46,8 @@ export interface LoadRequest {
   readonly weightsPath: string;
   readonly contract: ModelContract;
   readonly profile: DeviceProfile;
+  /** Golden vectors to take an example input from when the contract leaves input sizes open. */
+  readonly goldenPath?: string;
 }
 
 export interface LoadResult {

@@ -6,6 +6,8 @@ export interface OutgoingMessage {
   readonly leaf: 'reported' | 'telemetry' | 'events';
   readonly seq: number;
   readonly boot: string;
+  /** Of outbox entries: the lowest seq of `boot` still in the outbox, so that acks can pass what was dropped. */
+  readonly heldFromSeq?: number;
   readonly body: MessageBody<'reported'> | MessageBody<'telemetry'> | MessageBody<'events'>;
 }
 

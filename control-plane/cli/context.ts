@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { HoldfastError } from '#protocol/errors.ts';
 import { ApiClient } from './api-client.ts';
-import { Output } from './output.ts';
+import { Output, type Writers } from './output.ts';
 
 export interface CommandContext {
   readonly api: ApiClient;
@@ -12,12 +12,8 @@ export interface CommandContext {
   readonly setExitCode: (code: number) => void;
 }
 
-export interface Surroundings {
+export interface Surroundings extends Writers {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly write: (text: string) => void;
-  /** Progress and remarks, which are not the answer. */
-  readonly writeAside: (text: string) => void;
-  readonly isTerminal: boolean;
   readonly signal: AbortSignal;
   readonly setExitCode: (code: number) => void;
 }

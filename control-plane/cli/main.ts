@@ -14,7 +14,6 @@ try {
     env: process.env,
     write: (text) => process.stdout.write(text),
     writeAside: (text) => process.stderr.write(text),
-    isTerminal: process.stdout.isTTY,
     signal: stop.signal,
     setExitCode: (code) => {
       process.exitCode = code;

@@ -1,27 +1,31 @@
 // Answers as a table for people or as JSON for programs; never both, and nothing else on stdout.
 
-import type { Surroundings } from './context.ts';
+export interface Writers {
+  readonly write: (text: string) => void;
+  /** Progress and remarks, which are not the answer. */
+  readonly writeAside: (text: string) => void;
+}
 
 export type Cell = string | number | null;
 
 export class Output {
   readonly format: 'table' | 'json';
-  readonly #surroundings: Surroundings;
+  readonly #writers: Writers;
 
-  constructor(format: 'table' | 'json', surroundings: Surroundings) {
+  constructor(format: 'table' | 'json', writers: Writers) {
     this.format = format;
-    this.#surroundings = surroundings;
+    this.#writers = writers;
   }
 
   /** One answer: `value` as JSON, or the lines for people. */
   answer(value: unknown, lines: () => readonly string[]): void {
     const text = this.format === 'json' ? JSON.stringify(value, null, 2) : lines().join('\n');
-    this.#surroundings.write(`${text}\n`);
+    this.#writers.write(`${text}\n`);
   }
 
   /** A remark that is not part of the answer. */
   aside(line: string): void {
-    this.#surroundings.writeAside(`${line}\n`);
+    this.#writers.writeAside(`${line}\n`);
   }
 }
 

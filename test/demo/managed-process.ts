@@ -1,9 +1,10 @@
 // A real process of the demo: started, awaited by its ready line, killed with SIGKILL and started again.
-// Invariants: it is ended only by its own process id; its log lines are told to listeners in order.
+// Invariants: it is ended only by its own process id; its log lines are told to listeners in order; who
+// awaits its start gets the ready line of whichever run comes through.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 export interface ProcessSpec {
@@ -22,9 +23,12 @@ export type LineListener = (line: string, process: ManagedProcess) => void;
 export class ManagedProcess implements AsyncDisposable {
   spec: ProcessSpec;
   #child: ChildProcess | null = null;
-  #log: WriteStream;
-  #listeners = new Set<LineListener>();
-  #stopping = false;
+  #outcome = Promise.withResolvers<RegExpExecArray>();
+  #isReady = false;
+  #isReplaced = false;
+  #isStopped = false;
+  readonly #log: WriteStream;
+  readonly #listeners = new Set<LineListener>();
   readonly #tail: string[] = [];
 
   constructor(spec: ProcessSpec) {
@@ -43,45 +47,55 @@ export class ManagedProcess implements AsyncDisposable {
 
   /** Starts the process and resolves to the match of its ready line. */
   async start(): Promise<RegExpExecArray> {
+    this.#spawn();
+    return await this.#outcome.promise;
+  }
+
+  /** SIGKILL, wait for the end, start again; resolves once it is ready once more. */
+  async killAndRestart(): Promise<void> {
+    this.#isReplaced = true;
+    await this.#end('SIGKILL');
+    this.#isReplaced = false;
+    if (this.#isStopped) return;
+    if (this.#isReady) this.#outcome = Promise.withResolvers();
+    this.#isReady = false;
+    this.#spawn();
+    await this.#outcome.promise;
+  }
+
+  /** Asks it to end, and kills it when it does not within ten seconds. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopped = true;
+    await this.#end('SIGTERM');
+    this.#log.end();
+  }
+
+  #spawn(): void {
     const { entry, args, env, ready, readyTimeoutMs, name } = this.spec;
     const child = spawn(process.execPath, [entry, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
-    const outcome = Promise.withResolvers<RegExpExecArray>();
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      outcome.reject(this.#failure(`${name} was not ready within ${readyTimeoutMs / 1000} s`));
+      this.#fail(`${name} was not ready within ${readyTimeoutMs / 1_000} s`);
     }, readyTimeoutMs);
-    child.once('error', outcome.reject);
+    child.once('error', (error) => this.#fail(`${name} cannot be started: ${error.message}`));
     child.once('exit', (code, signal) => {
-      outcome.reject(this.#failure(`${name} ended (${signal ?? code}) before it was ready`));
+      clearTimeout(timer);
+      if (!this.#isReplaced) this.#fail(`${name} ended (${signal ?? code}) before it was ready`);
     });
     createInterface({ input: child.stdout }).on('line', (line) => {
       const match = ready.exec(line);
-      if (match !== null) outcome.resolve(match);
+      if (match !== null) {
+        clearTimeout(timer);
+        this.#isReady = true;
+        this.#outcome.resolve(match);
+      }
       this.#tell(line);
     });
     createInterface({ input: child.stderr }).on('line', (line) => this.#tell(line));
-    try {
-      return await outcome.promise;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** SIGKILL, wait for the end, start again; resolves once it is ready once more. */
-  async killAndRestart(): Promise<void> {
-    await this.#end('SIGKILL');
-    if (!this.#stopping) await this.start();
-  }
-
-  /** Asks it to end, and kills it when it does not within ten seconds. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopping = true;
-    await this.#end('SIGTERM');
-    this.#log.end();
   }
 
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
@@ -101,9 +115,10 @@ export class ManagedProcess implements AsyncDisposable {
     for (const listener of this.#listeners) listener(line, this);
   }
 
-  #failure(what: string): Error {
-    return new Error(
-      `${what}; its last lines:\n${this.#tail.join('\n')}\n(all of them: ${this.spec.logPath})`,
+  /** Means nothing once the process has been ready. */
+  #fail(what: string): void {
+    this.#outcome.reject(
+      new Error(`${what}; its last lines:\n${this.#tail.join('\n')}\n(all: ${this.spec.logPath})`),
     );
   }
 }

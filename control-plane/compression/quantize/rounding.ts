@@ -3,5 +3,5 @@
 /** The nearest integer; of two equally near, the even one. */
 export function roundHalfEven(value: number): number {
   const up = Math.round(value);
-  return up - value === 0.5 && up % 2 !== 0 ? up : up;
+  return up - value === 0.5 && up % 2 !== 0 ? up - 1 : up;
 }

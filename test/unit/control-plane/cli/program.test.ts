@@ -65,7 +65,6 @@ async function run(
     env: { HOLDFAST_TOKEN: 'secret', HOLDFAST_SERVER: `http://127.0.0.1:${port}`, ...env },
     write: (text: string) => (out += text),
     writeAside: (text: string) => (aside += text),
-    isTerminal: false,
     signal: new AbortController().signal,
     setExitCode: (value: number) => (code = value),
   };
