@@ -38,7 +38,9 @@ export function artifactRoutes({ blobs, audit, maxUploadBytes }: ArtifactDeps): 
         });
       }
       const known = await blobs.has(sha256);
-      const blob = await blobs.put(sha256, request, { maxBytes: maxUploadBytes });
+      // A refused upload must not take the connection along, on which the answer goes out.
+      const stream = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+      const blob = await blobs.put(sha256, stream, { maxBytes: maxUploadBytes });
       if (!known) {
         await audit.record({
           actor,

@@ -30,7 +30,7 @@ export function measureAccuracy(
   labels: readonly string[],
 ): AccuracyReport {
   if (truths.length !== predictions.length) throw new RangeError('there must be one prediction a sample');
-  const classes = Math.max(labels.length, ...new Set(truths.map((truth) => truth + 1)));
+  const classes = truths.reduce((most, truth) => Math.max(most, truth + 1), labels.length);
   const counts = Array.from({ length: classes }, () => 0);
   const hits = Array.from({ length: classes }, () => 0);
   const mistakes = new Map<string, Confusion>();

@@ -39,14 +39,14 @@ export async function acceptEntry(
   const held = Math.min(position.heldFromSeq ?? 0, seq) - 1;
   const known = new Set(ahead);
   const isNew = seq > before && !known.has(seq);
-  if (isNew && known.size >= MAX_AHEAD) {
-    throw new HoldfastError('overloaded', `${deviceId} has ${known.size} entries ahead of a missing one`, {
-      hint: `the agent must send entry ${before + 1} of boot ${boot}, or say that it is gone`,
-    });
-  }
   known.add(seq);
   let upToSeq = Math.max(before, held);
   while (known.has(upToSeq + 1)) upToSeq++;
+  if (isNew && seq > upToSeq && known.size > MAX_AHEAD) {
+    throw new HoldfastError('overloaded', `${deviceId} has ${MAX_AHEAD} entries ahead of a missing one`, {
+      hint: `the agent must send entry ${upToSeq + 1} of boot ${boot}, or say that it is gone`,
+    });
+  }
   if (upToSeq > before) {
     await trx
       .deleteFrom('inbox')

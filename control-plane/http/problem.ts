@@ -7,6 +7,7 @@ import type { Problem } from '#protocol/api.ts';
 import { ERROR_STATUS, HoldfastError, type ErrorCode } from '#protocol/errors.ts';
 import type { Logger } from '../logger.ts';
 
+const LINGER_MS = 2_000;
 const TYPE_BASE = 'urn:holdfast:error:';
 /** Codes by the `type` of body-parser's errors. */
 const BODY_ERRORS: Readonly<Record<string, ErrorCode>> = {
@@ -39,7 +40,8 @@ export function problemHandler(log: Logger): ErrorRequestHandler {
   // Express knows an error handler by its four parameters.
   return (thrown: unknown, request, response, _next) => {
     const error = toHoldfastError(thrown);
-    if (response.headersSent || request.socket.destroyed) {
+    const socket = response.socket;
+    if (response.headersSent || socket === null || socket.destroyed) {
       log.debug('request broken off', { path: request.path, error: thrown });
       response.destroy();
       return;
@@ -47,9 +49,9 @@ export function problemHandler(log: Logger): ErrorRequestHandler {
     if (ERROR_STATUS[error.code] >= 500) {
       log.error('request failed', { method: request.method, path: request.path, error: thrown });
     }
-    // What is left of an unread upload must not be taken for the next request.
-    if (!request.complete) response.setHeader('Connection', 'close');
     sendProblem(request, response, error);
+    // An upload that goes on is read past for a moment: closing at once could take the answer along.
+    if (!request.complete) setTimeout(() => request.complete || socket.destroy(), LINGER_MS).unref();
   };
 }
 

@@ -85,8 +85,9 @@ export class JobQueue implements AsyncDisposable {
       while (!this.#isStopped) {
         this.#isWoken = false;
         const [next] = await openJobs(this.#deps.store.db);
-        if (next !== undefined) await this.#run(next);
-        else if (!this.#isWoken) return;
+        if (next === undefined && !this.#isWoken) return;
+        // The queue may have been stopped while the database was asked.
+        if (next !== undefined && !this.#isStopped) await this.#run(next);
       }
     } catch (error) {
       this.#deps.log.error('the job queue stopped; the next job starts it again', { error });
@@ -98,31 +99,22 @@ export class JobQueue implements AsyncDisposable {
   async #run(job: QueuedJob): Promise<void> {
     const abort = new AbortController();
     this.#current = { id: job.id, abort };
-    let stored: JobChange = { state: 'running', progressPct: 0, message: 'started', error: null };
+    const progress = new StoredProgress((change) => this.#change(job, change), this.#deps);
     try {
-      if (!(await this.#change(job, stored))) return;
-      let lastStoredMs = 0;
+      if (!(await this.#change(job, progress.last))) return;
+      abort.signal.throwIfAborted();
       await this.#deps.work(job, {
         signal: abort.signal,
-        progress: (progressPct, message) => {
-          const isDue = this.#deps.nowMs() - lastStoredMs >= PROGRESS_INTERVAL_MS;
-          if (!isDue || abort.signal.aborted) return;
-          lastStoredMs = this.#deps.nowMs();
-          stored = { state: 'running', progressPct, message, error: null };
-          this.#change(job, stored).catch((error: unknown) =>
-            this.#deps.log.warn('progress of a job was not stored', { jobId: job.id, error }),
-          );
-        },
+        progress: (pct, message) => progress.tell(pct, message),
       });
+      await progress.settled();
       await this.#change(job, { state: 'succeeded', progressPct: 100, message: 'done', error: null });
     } catch (error) {
+      await progress.settled();
       // Stopped: it runs again at the next start. Cancelled: its row says so already.
       if (abort.signal.aborted) return;
-      await this.#change(job, {
-        ...stored,
-        state: 'failed',
-        error: { code: errorCodeOf(error), detail: describeError(error) },
-      });
+      const failure = { code: errorCodeOf(error), detail: describeError(error) };
+      await this.#change(job, { ...progress.last, state: 'failed', error: failure });
       this.#deps.log.warn('a job failed', { jobId: job.id, error });
     } finally {
       this.#current = null;
@@ -155,6 +147,33 @@ export class JobQueue implements AsyncDisposable {
     this.#isStopped = true;
     this.#current?.abort.abort();
     await this.#running;
+  }
+}
+
+/** Writes progress down now and then; what could not be written is told again by the next. */
+class StoredProgress {
+  last: JobChange = { state: 'running', progressPct: 0, message: 'started', error: null };
+  readonly #store: (change: JobChange) => Promise<unknown>;
+  readonly #deps: Pick<JobQueueDeps, 'log' | 'nowMs'>;
+  #storedAtMs = -Infinity;
+  #storing: Promise<unknown> = Promise.resolve();
+
+  constructor(store: (change: JobChange) => Promise<unknown>, deps: Pick<JobQueueDeps, 'log' | 'nowMs'>) {
+    this.#store = store;
+    this.#deps = deps;
+  }
+
+  tell(progressPct: number, message: string): void {
+    this.last = { state: 'running', progressPct, message, error: null };
+    if (this.#deps.nowMs() - this.#storedAtMs < PROGRESS_INTERVAL_MS) return;
+    this.#storedAtMs = this.#deps.nowMs();
+    this.#storing = this.#store(this.last).catch((error: unknown) =>
+      this.#deps.log.warn('progress of a job was not stored', { error }),
+    );
+  }
+
+  async settled(): Promise<void> {
+    await this.#storing;
   }
 }
 

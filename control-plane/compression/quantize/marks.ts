@@ -78,7 +78,7 @@ export class Marks {
   /** Lets the range of a Relu's or Clip's output do its work; false where the node has to stay. */
   foldActivation(node: NodeProto, input: string, output: string): boolean {
     const { editor } = this;
-    if (!this.ranges.has(output) || false) return false;
+    if (!this.ranges.has(output) || editor.readers(input) !== 1) return false;
     if (editor.outputs.has(input) || editor.inputs.has(input)) return false;
     editor.renameWrites(input, output);
     this.tensors.delete(input);
