@@ -14,8 +14,12 @@ const PURE = [
 const NODE_IO =
   '^(node:)?(fs|fs/promises|net|tls|http|https|http2|dgram|dns|os|process|child_process|worker_threads|cluster|sqlite|timers|timers/promises|perf_hooks|readline|tty|repl|inspector)$';
 
-/** Entries that may wire adapters to ports: composition roots and the entries of child processes. */
-const COMPOSITION_ROOTS = '(^|/)(main|app)\\.ts$';
+/** Composition roots: the entries of processes, and what each of the two long-lived ones is put together in. */
+const COMPOSITION_ROOTS = [
+  '(^|/)(main|app)\\.ts$',
+  '^agent/start-agent\\.ts$',
+  '^control-plane/start-control-plane\\.ts$',
+];
 
 const INFERENCE_NATIVE = '(^|/)node_modules/(onnxruntime-node|sharp)/';
 
@@ -84,8 +88,8 @@ export default {
     ),
     forbid(
       'adapters-from-composition-roots',
-      'Only main.ts and app.ts wire adapters to ports.',
-      { path: '^(agent|control-plane)/', pathNot: ['/adapters/', COMPOSITION_ROOTS] },
+      'Only composition roots wire adapters to ports.',
+      { path: '^(agent|control-plane)/', pathNot: ['/adapters/', ...COMPOSITION_ROOTS] },
       { path: '/adapters/' },
     ),
     forbid(

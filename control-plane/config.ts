@@ -57,58 +57,40 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
+interface Setting {
+  readonly flags: string;
+  readonly variable: string;
+  readonly what: string;
+  /** A number makes the setting a whole number. */
+  readonly fallback?: string | number;
+}
+
+const SETTINGS: readonly Setting[] = [
+  { flags: '--http-port <port>', variable: 'HOLDFAST_HTTP_PORT', fallback: 8_080, what: 'console and API; 0 takes a free port' },
+  { flags: '--http-host <address>', variable: 'HOLDFAST_HTTP_HOST', fallback: '127.0.0.1', what: 'address that console and API listen on' },
+  { flags: '--mqtt-port <port>', variable: 'HOLDFAST_MQTT_PORT', fallback: 8_883, what: 'MQTT of the devices; 0 takes a free port' },
+  { flags: '--gateway-port <port>', variable: 'HOLDFAST_GATEWAY_PORT', fallback: 8_443, what: 'HTTPS of the devices; 0 takes a free port' },
+  { flags: '--device-host <address>', variable: 'HOLDFAST_DEVICE_HOST', what: 'address that MQTT and gateway listen on; loopback unless the public host is not' },
+  { flags: '--public-host <name>', variable: 'HOLDFAST_PUBLIC_HOST', fallback: '127.0.0.1', what: 'name in certificates, and in addresses given to devices' },
+  { flags: '--data-dir <folder>', variable: 'HOLDFAST_DATA_DIR', fallback: './.holdfast', what: 'everything that is kept' },
+  { flags: '--fleet <name>', variable: 'HOLDFAST_FLEET', fallback: 'default', what: 'name of the fleet, part of every topic' },
+  { flags: '--log-level <level>', variable: 'HOLDFAST_LOG_LEVEL', fallback: 'info', what: `${LOG_LEVELS.join(', ')} or silent` },
+  { flags: '--max-upload-bytes <n>', variable: 'HOLDFAST_MAX_UPLOAD_BYTES', fallback: 8 * GIB, what: 'largest upload' },
+  { flags: '--max-model-bytes <n>', variable: 'HOLDFAST_MAX_MODEL_BYTES', fallback: 256 * 1024 ** 2, what: 'largest ONNX file, parsed in memory' },
+]; // prettier-ignore
+
 function configCommand(version: string, env: NodeJS.ProcessEnv): Command {
   const command = new Command('holdfast-control-plane')
     .description('Runs the Holdfast control plane: console, API, device gateway and MQTT broker.')
     .version(version)
     .exitOverride()
     .allowExcessArguments(false);
-  const add = (
-    flags: string,
-    variable: string,
-    what: string,
-    fallback?: unknown,
-    parse?: (text: string) => unknown,
-  ) => {
-    const option = new Option(flags, `${what} (env: ${variable})`);
-    if (parse !== undefined) option.argParser(parse);
-    const text = env[variable];
-    const fromEnv = text === undefined || text === '' ? undefined : parseVariable(variable, text, parse);
-    const value = fromEnv ?? fallback;
+  for (const setting of SETTINGS) {
+    const option = new Option(setting.flags, `${setting.what} (env: ${setting.variable})`);
+    if (typeof setting.fallback === 'number') option.argParser(integer);
+    const value = fromEnvironment(setting, env) ?? setting.fallback;
     command.addOption(value === undefined ? option : option.default(value, String(value)));
-  };
-  add('--http-port <port>', 'HOLDFAST_HTTP_PORT', 'console and API; 0 takes a free port', 8_080, integer);
-  add('--http-host <address>', 'HOLDFAST_HTTP_HOST', 'address that console and API listen on', '127.0.0.1');
-  add('--mqtt-port <port>', 'HOLDFAST_MQTT_PORT', 'MQTT of the devices; 0 takes a free port', 8_883, integer);
-  add(
-    '--gateway-port <port>',
-    'HOLDFAST_GATEWAY_PORT',
-    'HTTPS of the devices; 0 takes a free port',
-    8_443,
-    integer,
-  );
-  add(
-    '--device-host <address>',
-    'HOLDFAST_DEVICE_HOST',
-    'address that MQTT and gateway listen on; loopback unless the public host is not',
-  );
-  add(
-    '--public-host <name>',
-    'HOLDFAST_PUBLIC_HOST',
-    'name in certificates, and in addresses given to devices',
-    '127.0.0.1',
-  );
-  add('--data-dir <folder>', 'HOLDFAST_DATA_DIR', 'everything that is kept', './.holdfast');
-  add('--fleet <name>', 'HOLDFAST_FLEET', 'name of the fleet, part of every topic', 'default');
-  add('--log-level <level>', 'HOLDFAST_LOG_LEVEL', `${LOG_LEVELS.join(', ')} or silent`, 'info');
-  add('--max-upload-bytes <n>', 'HOLDFAST_MAX_UPLOAD_BYTES', 'largest upload', 8 * GIB, integer);
-  add(
-    '--max-model-bytes <n>',
-    'HOLDFAST_MAX_MODEL_BYTES',
-    'largest ONNX file, parsed in memory',
-    256 * 1024 ** 2,
-    integer,
-  );
+  }
   command.addHelpText('after', `
 By environment only, since they may hold passwords:
   DATABASE_URL  postgres://... in place of SQLite in the data folder
@@ -120,9 +102,14 @@ Exit codes: 0 stopped as asked, 1 failed, 2 a setting is wrong, 3 the data folde
   return command;
 }
 
-function parseVariable(variable: string, text: string, parse?: (text: string) => unknown): unknown {
+function fromEnvironment(
+  { variable, fallback }: Setting,
+  env: NodeJS.ProcessEnv,
+): string | number | undefined {
+  const text = env[variable];
+  if (text === undefined || text === '') return undefined;
   try {
-    return parse === undefined ? text : parse(text);
+    return typeof fallback === 'number' ? integer(text) : text;
   } catch (cause) {
     throw new HoldfastError('bad-config', `${variable} is "${text}": ${(cause as Error).message}`, {
       hint: 'holdfast-control-plane --help lists every setting',

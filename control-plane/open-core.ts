@@ -37,7 +37,9 @@ export async function openCore(config: Config, log: Logger, stack: AsyncDisposab
     }),
   );
   const events = createLiveEvents(store);
-  stack.defer(events.subscribe(({ kind, subject, summary }) => log.info('event', { kind, subject, summary })));
+  stack.defer(
+    events.subscribe(({ kind, subject, summary }) => log.info('event', { kind, subject, summary })),
+  );
   return {
     config,
     log,

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { startBroker } from './broker/broker.ts';
 import { connectMessaging } from './broker/mqtt-client.ts';
 import type { TlsCredentials } from './broker/tls-credentials.ts';
+import { deviceExists } from './fleet/devices.ts';
 import { startGateway } from './fleet/gateway.ts';
 import { ReleasedBlobs } from './fleet/released-blobs.ts';
 import { Fleet } from './fleet/service.ts';
@@ -31,7 +32,8 @@ export async function startDevices(
 ): Promise<DeviceSide> {
   const { config, log, nowMs, store, events, audit, blobs, profiles, trust } = core;
   const { host, publicHost } = { host: config.deviceHost, publicHost: urlHost(config.publicHost) };
-  const isKnownDevice = (deviceId: string): Promise<boolean> => fleet.isKnownDevice(deviceId);
+  // Devices connect again before the fleet is up.
+  const isKnownDevice = (deviceId: string): Promise<boolean> => deviceExists(store.db, deviceId);
   const tls = await serverTls(core);
   const broker =
     config.mqttUrl === undefined
@@ -50,6 +52,7 @@ export async function startDevices(
     await connectMessaging({
       url: config.mqttUrl ?? `mqtts://${urlHost(reachable(host))}:${broker?.port ?? 0}`,
       tls: await clientTls(core),
+      isOutside: config.mqttUrl !== undefined,
       logger: log,
     }),
   );
@@ -80,6 +83,7 @@ export async function startDevices(
       tls,
       logger: log,
       enrol: (request) => fleet.enrol(request),
+      renew: (deviceId, spkiSha256, csrPem) => fleet.renew(deviceId, spkiSha256, csrPem),
       isKnownDevice,
       image: trust.image,
       director: trust.director,
@@ -100,6 +104,7 @@ export async function startDevices(
         const renewed = await serverTls(core);
         gateway.renewCredentials(renewed);
         broker?.renewCredentials(renewed);
+        messaging.renewCredentials(await clientTls(core));
       },
     }),
   );

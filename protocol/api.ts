@@ -76,6 +76,14 @@ export const enrolResponseSchema = z.strictObject({
 });
 export type EnrolResponse = z.infer<typeof enrolResponseSchema>;
 
+/** POST /renew at the gateway, with the present certificate: another one for the same key. */
+export const renewRequestSchema = z.strictObject({ csrPem: z.string().max(10_000) });
+export const renewResponseSchema = z.strictObject({
+  certificatePem: z.string().max(20_000),
+  expiresAtMs: timestampMsSchema,
+});
+export type RenewResponse = z.infer<typeof renewResponseSchema>;
+
 export const deviceSchema = z.strictObject({
   id: deviceIdSchema,
   profile: profileNameSchema,

@@ -8,6 +8,7 @@ export const CONTROL_PLANE_ID = 'control-plane';
 
 /** CONNACK return codes of MQTT 3.1.1, table 3.1. */
 const IDENTIFIER_REJECTED = 2;
+export const SERVER_UNAVAILABLE = 3;
 export const NOT_AUTHORIZED = 5;
 
 export interface ConnectRequest {

@@ -20,7 +20,7 @@ export class LimitedConnection extends Duplex {
     this.#meter = new FrameMeter(limits);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('end', () => this.push(null));
-    socket.on('error', (error) => this.destroy(error));
+    socket.on('error', (error: Error) => this.destroy(error));
     socket.on('close', () => this.destroy());
     socket.pause();
   }

@@ -6,7 +6,13 @@ import type { EventEmitter } from 'node:events';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import { HoldfastError } from '#protocol/errors.ts';
 import type { Logger } from '../logger.ts';
-import { NOT_AUTHORIZED, mayPublish, maySubscribe, refuseConnect } from './access-rules.ts';
+import {
+  NOT_AUTHORIZED,
+  SERVER_UNAVAILABLE,
+  mayPublish,
+  maySubscribe,
+  refuseConnect,
+} from './access-rules.ts';
 import type { ConnectRequest } from './access-rules.ts';
 import { LimitedConnection } from './byte-limiter.ts';
 
@@ -54,9 +60,9 @@ export async function createGuardedAedes(options: GuardOptions): Promise<Aedes> 
       const refusal = refuseConnect(fleet, request);
       if (refusal !== null) return refuse(refusal.returnCode, refusal.reason);
       if (request.peer.kind === 'service') return done(null, true);
-      options.isKnownDevice(client.id).then(
+      lookUp(options, client.id).then(
         (isKnown) => (isKnown ? done(null, true) : refuse(NOT_AUTHORIZED, 'the device is not enrolled')),
-        (error: unknown) => refuse(NOT_AUTHORIZED, `the device could not be looked up: ${String(error)}`),
+        (error: unknown) => refuse(SERVER_UNAVAILABLE, `the device could not be looked up: ${String(error)}`),
       );
     },
     authorizePublish(client, packet, done) {
@@ -83,6 +89,11 @@ export async function createGuardedAedes(options: GuardOptions): Promise<Aedes> 
   }
   (broker as EventEmitter).on('error', (error: unknown) => logger.error('mqtt: broker failed', { error }));
   return broker;
+}
+
+/** Async, so that whatever goes wrong is a rejection and never ends the broker. */
+async function lookUp(options: GuardOptions, deviceId: string): Promise<boolean> {
+  return await options.isKnownDevice(deviceId);
 }
 
 function authenticateError(returnCode: number, reason: string): AuthenticateError {

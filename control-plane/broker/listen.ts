@@ -1,7 +1,6 @@
 // Listening and closing of servers, with errors that say what to do.
 
-import type { Server, Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { HoldfastError } from '#protocol/errors.ts';
 
 /** Resolves to the real port. Errors: `port-busy`, `bad-config`. */

@@ -3,7 +3,7 @@
 // messages are handed on one at a time, so that a slow handler slows the broker and not memory.
 
 import { rootCertificates } from 'node:tls';
-import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt';
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import { HoldfastError } from '#protocol/errors.ts';
 import type { Logger } from '../logger.ts';
 import { CONTROL_PLANE_ID } from './access-rules.ts';
@@ -39,14 +39,20 @@ export async function connectMessaging(options: MessagingOptions): Promise<Messa
     reconnectPeriod: RECONNECT_MS,
     connectTimeout: connectTimeoutMs,
     queueQoSZero: false,
-    ...(url.startsWith('mqtt:') ? {} : tlsOptions(tls, options.isOutside ?? false)),
+    // mqtt.js would say `connect` before its subscriptions are back.
+    resubscribe: false,
+    ...tlsOptions(options, tls),
   });
   client.on('error', (error) => logger.warn('mqtt: connection of the control plane', { why: error.message }));
   await firstConnection(client, url, connectTimeoutMs);
-  return new MqttMessaging(client, logger);
+  return new MqttMessaging(client, options);
 }
 
-function tlsOptions({ caPem, certificatePem, privateKeyPem }: TlsCredentials, isOutside: boolean) {
+function tlsOptions(
+  { url, isOutside }: MessagingOptions,
+  { caPem, certificatePem, privateKeyPem }: TlsCredentials,
+): Pick<IClientOptions, 'ca' | 'cert' | 'key'> {
+  if (url.startsWith('mqtt:')) return {};
   return { ca: isOutside ? [...rootCertificates, caPem] : caPem, cert: certificatePem, key: privateKeyPem };
 }
 
@@ -76,12 +82,14 @@ async function firstConnection(client: MqttClient, url: string, timeoutMs: numbe
 
 class MqttMessaging implements Messaging {
   readonly #client: MqttClient;
-  readonly #logger: Logger;
+  readonly #options: MessagingOptions;
   readonly #handlers = new Map<string, Handler>();
+  readonly #listeners = new Set<() => void>();
 
-  constructor(client: MqttClient, logger: Logger) {
+  constructor(client: MqttClient, options: MessagingOptions) {
     this.#client = client;
-    this.#logger = logger;
+    this.#options = options;
+    client.on('connect', () => void this.#recover());
     client.handleMessage = (packet, done) => void this.#dispatch(packet).then(() => done());
   }
 
@@ -110,8 +118,23 @@ class MqttMessaging implements Messaging {
     }
   }
 
+  renewCredentials(tls: TlsCredentials): void {
+    // mqtt.js makes every connection from this object.
+    Object.assign(this.#client.options, tlsOptions(this.#options, tls));
+  }
+
   onReconnected(listener: () => void): void {
-    this.#client.on('connect', listener);
+    this.#listeners.add(listener);
+  }
+
+  async #recover(): Promise<void> {
+    try {
+      if (this.#handlers.size > 0) await this.#client.subscribeAsync([...this.#handlers.keys()], { qos: 1 });
+      for (const listener of this.#listeners) listener();
+    } catch (error) {
+      this.#options.logger.warn('mqtt: subscriptions are not back; connecting again', { error });
+      this.#client.stream.destroy();
+    }
   }
 
   async #dispatch(packet: IPublishPacket): Promise<void> {
@@ -122,7 +145,7 @@ class MqttMessaging implements Messaging {
       try {
         await handler(message);
       } catch (error) {
-        this.#logger.error('mqtt: a handler failed', { topic: packet.topic, error });
+        this.#options.logger.error('mqtt: a handler failed', { topic: packet.topic, error });
       }
     }
   }

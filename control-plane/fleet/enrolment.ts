@@ -4,7 +4,13 @@
 
 import { createHash, X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
-import type { Claim, EnrolmentInfo, EnrolResponse, enrolRequestSchema } from '#protocol/api.ts';
+import type {
+  Claim,
+  EnrolmentInfo,
+  EnrolResponse,
+  RenewResponse,
+  enrolRequestSchema,
+} from '#protocol/api.ts';
 import { HoldfastError } from '#protocol/errors.ts';
 import type { Audit } from '../store/audit.ts';
 import type { Store } from '../store/database.ts';
@@ -21,7 +27,7 @@ export interface EnrolmentCa {
   issueDeviceCertificate(request: {
     readonly deviceId: string;
     readonly csrPem: string;
-  }): Promise<{ readonly certificatePem: string }>;
+  }): Promise<{ readonly certificatePem: string; readonly expiresAtMs: number }>;
 }
 
 export interface FleetEndpoints {
@@ -100,6 +106,25 @@ export class Enrolment {
     };
   }
 
+  /** A fresh certificate for a device that still has one. Errors: `csr-invalid`, also for another key. */
+  async renew(deviceId: string, presentSpkiSha256: string, csrPem: string): Promise<RenewResponse> {
+    const { deviceCa, audit } = this.#deps;
+    const { certificatePem, expiresAtMs } = await deviceCa.issueDeviceCertificate({ deviceId, csrPem });
+    const spkiSha256 = spkiSha256Of(certificatePem);
+    if (spkiSha256 !== presentSpkiSha256) {
+      throw new HoldfastError('csr-invalid', 'the request is for another key than the present certificate', {
+        hint: 'a device keeps its key; for another one, enrol it as another device',
+      });
+    }
+    await audit.record({
+      actor: `device:${deviceId}`,
+      action: 'device.renew',
+      subject: deviceId,
+      detail: { spkiSha256, expiresAtMs },
+    });
+    return { certificatePem, expiresAtMs };
+  }
+
   async #admit(claim: ClaimRow, profile: string, spkiSha256: string): Promise<void> {
     const { store, audit, events, nowMs } = this.#deps;
     const deviceId = claim.device_id;
@@ -141,7 +166,7 @@ function idTaken(deviceId: string): HoldfastError {
 }
 
 /** sha256 of the public key, hex: the same for every certificate and request of one key. */
-function spkiSha256Of(certificatePem: string): string {
-  const spki = new X509Certificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' });
+export function spkiSha256Of(certificate: string | Buffer): string {
+  const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(spki).digest('hex');
 }

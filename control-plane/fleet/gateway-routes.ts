@@ -1,27 +1,33 @@
-// What the device gateway serves: enrolment, TUF metadata and blobs. Invariants: all but enrolment needs a
+// What the device gateway serves: enrolment and renewal, TUF metadata, blobs. Invariants: all but enrolment needs a
 // device certificate whose device exists; a device reads no Director metadata but its own.
 
 import { basename, dirname } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { rateLimit } from 'express-rate-limit';
-import { enrolRequestSchema, type EnrolResponse } from '#protocol/api.ts';
+import {
+  enrolRequestSchema,
+  renewRequestSchema,
+  type EnrolResponse,
+  type RenewResponse,
+} from '#protocol/api.ts';
 import { HoldfastError } from '#protocol/errors.ts';
 import { sha256Schema } from '#protocol/identifiers.ts';
 import { peerIdentity } from '../broker/peer-identity.ts';
 import { jsonBody } from '../http/json-body.ts';
 import { validated } from '../http/validated.ts';
-import type { EnrolRequest } from './enrolment.ts';
+import { spkiSha256Of, type EnrolRequest } from './enrolment.ts';
 
 export interface GatewayDeps {
   readonly enrol: (request: EnrolRequest) => Promise<EnrolResponse>;
+  readonly renew: (deviceId: string, presentSpkiSha256: string, csrPem: string) => Promise<RenewResponse>;
   readonly isKnownDevice: (deviceId: string) => Promise<boolean>;
   readonly image: { readImageFile(name: string): Promise<Buffer | null> };
   readonly director: { readDirectorFile(deviceId: string, name: string): Promise<Buffer | null> };
   /** Whether devices may have a blob at all. */
   readonly releasedBlobs: { has(sha256: string): Promise<boolean> };
   readonly blobs: { has(sha256: string): Promise<boolean>; path(sha256: string): string };
-  /** Refused enrolments of one address in a minute. */
+  /** Refused enrolments and renewals of one address in a minute. */
   readonly failedEnrolmentsPerMinute?: number;
 }
 
@@ -50,12 +56,23 @@ export function gatewayRoutes(deps: GatewayDeps): Router {
 
   router.use(requireDevice(deps.isKnownDevice));
 
+  router.post('/renew', slowDown, ...jsonBody(MAX_ENROL_BYTES), async (request, response) => {
+    const { csrPem } = validated(renewRequestSchema, request.body, 'body');
+    const present = spkiSha256Of((request.socket as TLSSocket).getPeerCertificate().raw);
+    response.json(await deps.renew(deviceOf(response), present, csrPem));
+  });
+
   router.get('/image/:file', async (request, response) => {
     sendMetadata(response, await deps.image.readImageFile(fileOf(request)), fileOf(request));
   });
 
-  router.get('/director/:file', async (request, response) => {
+  // With or without the device's own id in the path; another's is not found.
+  router.get(['/director/:file', '/director/:device/:file'], async (request, response) => {
     const file = fileOf(request);
+    const { device } = request.params;
+    if (device !== undefined && device !== deviceOf(response)) {
+      throw new HoldfastError('not-found', `there is no metadata ${file}`);
+    }
     sendMetadata(response, await deps.director.readDirectorFile(deviceOf(response), file), file);
   });
 

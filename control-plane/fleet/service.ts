@@ -2,7 +2,7 @@
 // `start` first finishes whatever a crash cut off; only then are devices listened to.
 
 import type { Kysely } from 'kysely';
-import type { Claim, Device, EnrolmentInfo, EnrolResponse } from '#protocol/api.ts';
+import type { Claim, Device, EnrolmentInfo, EnrolResponse, RenewResponse } from '#protocol/api.ts';
 import { encodeMessage, type TelemetryBody } from '#protocol/messages.ts';
 import { deviceTopic, fleetFilter } from '#protocol/topics.ts';
 import type { Messaging, ReceivedMessage } from '../broker/messaging.ts';
@@ -83,6 +83,10 @@ export class Fleet implements AsyncDisposable {
 
   enrol(request: EnrolRequest): Promise<EnrolResponse> {
     return this.#enrolment.enrol(request);
+  }
+
+  renew(deviceId: string, presentSpkiSha256: string, csrPem: string): Promise<RenewResponse> {
+    return this.#enrolment.renew(deviceId, presentSpkiSha256, csrPem);
   }
 
   isKnownDevice(deviceId: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 // API tokens of operators: only their hashes are stored. The first one is made on first start and lies in
-// <data folder>/admin-token, readable by its owner alone; it is never written to a log or a terminal.
+// <data folder>/admin-token, readable by its owner alone; it is never written to a log or a terminal. Who
+// deletes the file gets a new token at the next start, and the old one is void.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -19,7 +20,7 @@ export interface ApiToken {
 export interface ApiTokens {
   /** Null for a token nobody was given. */
   find(token: string): Promise<ApiToken | null>;
-  /** Makes the admin token unless there is one; answers the path of its file and whether it was made now. */
+  /** Makes the admin token valid that lies in its file, or a new one in place of a lost file; answers where it lies. */
   ensureAdmin(dataDir: string): Promise<{ path: string; made: boolean }>;
 }
 
@@ -36,22 +37,23 @@ export function createApiTokens(store: Store, nowMs: () => number = Date.now): A
     },
     async ensureAdmin(dataDir) {
       const path = join(dataDir, ADMIN_TOKEN_FILE);
-      const present = await store.db
-        .selectFrom('api_tokens')
-        .select('id')
-        .where('id', '=', ADMIN_TOKEN_ID)
-        .executeTakeFirst();
-      if (present !== undefined) return { path, made: false };
-      // The file comes first: a crash in between leaves a token that the next start takes over.
       const written = (await readFileIfPresent(path))?.toString('utf8').trim() ?? '';
       const token = TOKEN.test(written) ? written : `hft_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
+      if ((await this.find(token))?.id === ADMIN_TOKEN_ID) return { path, made: false };
+      // The file comes first: a crash in between leaves a token that the next start takes over.
       if (token !== written) {
         await writeFilesDurably(dataDir, [{ name: ADMIN_TOKEN_FILE, bytes: `${token}\n` }], 0o600);
       }
-      await store.db
-        .insertInto('api_tokens')
-        .values({ id: ADMIN_TOKEN_ID, name: 'admin', token_sha256: sha256(token), created_at_ms: nowMs() })
-        .execute();
+      await store.transaction(async (trx) => {
+        await trx.deleteFrom('api_tokens').where('id', '=', ADMIN_TOKEN_ID).execute();
+        const row = {
+          id: ADMIN_TOKEN_ID,
+          name: 'admin',
+          token_sha256: sha256(token),
+          created_at_ms: nowMs(),
+        };
+        await trx.insertInto('api_tokens').values(row).execute();
+      });
       return { path, made: true };
     },
   };

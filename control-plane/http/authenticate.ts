@@ -2,7 +2,7 @@
 // refused even on public routes; no credentials are for the route to judge. Failures are counted by
 // address, and only failures are held back, so that nobody can lock the operators out.
 
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { rateLimit, type RateLimitRequestHandler } from 'express-rate-limit';
 import { HoldfastError } from '#protocol/errors.ts';
 import type { ApiTokens } from './api-tokens.ts';
@@ -42,8 +42,10 @@ export function authenticate({ tokens, sessions, failureLimit }: AuthenticateDep
     if (header !== undefined) {
       const bearer = /^Bearer +(\S+)$/i.exec(header)?.[1];
       const token = bearer === undefined ? null : await tokens.find(bearer);
-      if (token === null)
-        return failureLimit(request, response, (error?: unknown) => next(error ?? wrongToken()));
+      if (token === null) {
+        await countFailure(failureLimit, request, response);
+        throw wrongToken();
+      }
       setActor(response, { label: `token:${token.name}`, tokenId: token.id, via: 'bearer' });
       return next();
     }
@@ -55,6 +57,21 @@ export function authenticate({ tokens, sessions, failureLimit }: AuthenticateDep
     }
     next();
   };
+}
+
+/** Resolves while the address may fail again; throws `rate-limited` once it failed too often. */
+export function countFailure(
+  failureLimit: RateLimitRequestHandler,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const next = (error?: unknown): void => {
+      if (error === undefined) resolve();
+      else reject(error instanceof Error ? error : wrongToken());
+    };
+    Promise.resolve(failureLimit(request, response, next)).catch(reject);
+  });
 }
 
 export function wrongToken(): HoldfastError {

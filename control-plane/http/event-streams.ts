@@ -124,7 +124,7 @@ class EventStream implements Disposable {
       this.#response.destroy();
     } else {
       // The table has them all: the back-fill reads on from there.
-      
+      this.#hasMissed = true;
       this.#waiting.length = 0;
     }
   }

@@ -5,7 +5,7 @@ import type { RateLimitRequestHandler } from 'express-rate-limit';
 import { HoldfastError } from '#protocol/errors.ts';
 import { timestampMsSchema } from '#protocol/identifiers.ts';
 import type { ApiTokens } from './api-tokens.ts';
-import { wrongToken } from './authenticate.ts';
+import { countFailure, wrongToken } from './authenticate.ts';
 import { actorOf } from './auth.ts';
 import { apiRouter, route, type ApiRouter } from './route.ts';
 import { isCrossSite } from './same-origin.ts';
@@ -44,11 +44,7 @@ export function sessionRoutes({ tokens, sessions, failureLimit }: SessionDeps): 
       }
       const token = await tokens.find(body.token);
       if (token === null) {
-        await new Promise<void>((resolve, reject) => {
-          void failureLimit(request, response, (error?: unknown) =>
-            error === undefined ? resolve() : reject(error as Error),
-          );
-        });
+        await countFailure(failureLimit, request, response);
         throw wrongToken();
       }
       const { id, expiresAtMs } = await sessions.begin(token);

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
-import { HoldfastError } from '#protocol/errors.ts';
+import { describeError, HoldfastError } from '#protocol/errors.ts';
 import { migrations } from './migrations/provider.ts';
 import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
 import { postgresDialect } from './postgres-dialect.ts';
@@ -62,7 +62,7 @@ async function migrate(db: Kysely<Database>, dialect: SqlDialect): Promise<void>
   });
   const { error } = await migrator.migrateToLatest();
   if (error === undefined) return;
-  const what = error instanceof Error ? error.message : String(error);
+  const what = describeError(error);
   if (dialect === 'postgres') {
     throw new HoldfastError('unavailable', `cannot prepare the database: ${what}`, {
       hint: 'check DATABASE_URL, that the server runs, and that the user may create tables',

@@ -16,8 +16,10 @@ export function postgresDialect(databaseUrl: string, onError: (error: Error) => 
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     types: {
-      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-        oid === INT8_OID || oid === NUMERIC_OID ? Number : pg.types.getTypeParser(oid, format as 'text'),
+      getTypeParser: (oid: number, format?: 'text' | 'binary'): ((value: string) => unknown) =>
+        oid === INT8_OID || oid === NUMERIC_OID
+          ? Number
+          : (pg.types.getTypeParser(oid, format) as (value: string) => unknown),
     },
   });
   pool.on('error', onError);

@@ -3,13 +3,19 @@
 // (`#protocol/x.ts`) to the built files.
 
 import { chmodSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { buildConsole } from './build-console.ts';
 import { runToolOrFail } from './run-tool.ts';
 import { HOUSES, ROOT } from './tree.ts';
 
 const DIST = join(ROOT, 'dist');
 const SHEBANG = '#!/usr/bin/env node\n';
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly bin: Readonly<Record<string, string>>;
+}
 
 /** Sources and leftovers that stay behind; everything else in a house is data and ships. */
 const NOT_DATA = /(\.tsx?|[/\\](tsconfig\.json|__pycache__|node_modules|console|dist))$/;
@@ -29,32 +35,32 @@ function copyConsole(): void {
 }
 
 /** The nearest package.json decides how Node resolves `#...`: this one turns `.ts` into `.js`. */
-function writeManifest(): void {
+function writeManifest({ name, version }: Manifest): void {
   const imports = Object.fromEntries(
     HOUSES.flatMap((house) => [
       [`#${house}/*.ts`, `./${house}/*.js`],
       [`#${house}/*`, `./${house}/*`],
     ]),
   );
-  writeFileSync(join(DIST, 'package.json'), `${JSON.stringify({ type: 'module', imports }, null, 2)}\n`);
+  const manifest = { name, version, private: true, type: 'module', imports };
+  writeFileSync(join(DIST, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-function checkCommands(): void {
-  const { bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    bin: Record<string, string>;
-  };
+/** Every command must be a file that a shell can start. */
+function checkCommands({ bin }: Manifest): void {
   for (const [command, file] of Object.entries(bin)) {
-    const source = readFileSync(join(ROOT, file), 'utf8');
-    if (!source.startsWith(SHEBANG))
-      throw new Error(`${basename(file)} of ${command} must begin with ${SHEBANG}`);
-    chmodSync(join(ROOT, file), 0o755);
+    const path = join(ROOT, file);
+    if (!readFileSync(path, 'utf8').startsWith(SHEBANG))
+      throw new Error(`${command}: ${file} must begin with ${SHEBANG}`);
+    chmodSync(path, 0o755);
   }
 }
 
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest;
 rmSync(DIST, { recursive: true, force: true });
 runToolOrFail('tsc', ['-p', 'tsconfig.build.json']);
 copyData();
 copyConsole();
-writeManifest();
-checkCommands();
+writeManifest(manifest);
+checkCommands(manifest);
 console.log(`built in ${DIST}`);

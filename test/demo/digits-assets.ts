@@ -9,8 +9,8 @@ import { modelContractSchema } from '#protocol/model-contract.ts';
 import { datasetBytes, testImages, trainImages, type DigitImages } from './digits-data.ts';
 
 const MODELS = new URL('../fixtures/models/digits/', import.meta.url);
-const CALIBRATION_IMAGES = 400;
-const EVALUATION_IMAGES = 2_000;
+const CALIBRATION_IMAGES = 200;
+const EVALUATION_IMAGES = 1_000;
 /** Version 2 is version 1's weights with a wrong contract. */
 const WEIGHTS_OF: Readonly<Record<number, number>> = { 2: 1 };
 

@@ -1,0 +1,52 @@
+// Is there room for a release on this device? Pure. Memory is compared with what the contract declares,
+// disk with what is still to be downloaded; the profile bounds the weights.
+
+import type { DeviceProfile } from '#protocol/profile.ts';
+import type { ReleaseManifest } from '#protocol/release.ts';
+import type { SystemSnapshot } from '../ports/system-probe.ts';
+
+/** Disk left free for the journal and the rest of the machine. */
+export const DISK_RESERVE_BYTES = 64 * 1024 ** 2;
+
+export interface Room {
+  readonly enough: boolean;
+  /** The numbers, for people. */
+  readonly summary: string;
+}
+
+/** Before anything is known of the release: only that the disk is not full. */
+export function roomForManifest(snapshot: SystemSnapshot): Room {
+  const { diskFreeBytes, memoryAvailableBytes } = snapshot;
+  return {
+    enough: diskFreeBytes >= DISK_RESERVE_BYTES,
+    summary: `${mb(diskFreeBytes)} of disk and ${mb(memoryAvailableBytes)} of memory are free`,
+  };
+}
+
+export function roomForRelease(
+  manifest: ReleaseManifest,
+  profile: DeviceProfile,
+  snapshot: SystemSnapshot,
+): Room {
+  const weightsBytes = manifest.variant.weights.sizeBytes;
+  const diskBytes = weightsBytes + manifest.contract.golden.sizeBytes + DISK_RESERVE_BYTES;
+  const memoryBytes = manifest.contract.budgets.peakMemoryBytes;
+  const shortfalls = [
+    weightsBytes > profile.budgets.weightsBytes &&
+      `weights of ${mb(weightsBytes)} are over the profile's ${mb(profile.budgets.weightsBytes)}`,
+    diskBytes > snapshot.diskFreeBytes &&
+      `${mb(diskBytes)} of disk are needed and ${mb(snapshot.diskFreeBytes)} are free`,
+    memoryBytes > snapshot.memoryAvailableBytes &&
+      `the contract declares ${mb(memoryBytes)} of memory and ${mb(snapshot.memoryAvailableBytes)} are available`,
+  ].filter((shortfall) => shortfall !== false);
+  if (shortfalls.length > 0) return { enough: false, summary: shortfalls.join('; ') };
+  return {
+    enough: true,
+    summary: `${mb(diskBytes)} of disk and ${mb(memoryBytes)} of memory are needed; ${mb(snapshot.diskFreeBytes)} and ${mb(snapshot.memoryAvailableBytes)} are there`,
+  };
+}
+
+function mb(bytes: number): string {
+  const megabytes = bytes / 1_000_000;
+  return `${megabytes < 10 ? megabytes.toFixed(1) : Math.round(megabytes)} MB`;
+}

@@ -1,0 +1,31 @@
+// What this device is ordered to run, proven: the Director ordered it and the Image repository's authors
+// signed it. Invariant: whatever cannot be proven is an error; serving goes on, only installing waits.
+
+import type { DirectorCustom } from '#protocol/release.ts';
+
+export interface VerifiedOrder {
+  /** `<model>/<version>/<profile>.json`. */
+  readonly targetPath: string;
+  /** Of the release manifest's bytes. */
+  readonly manifestSha256: string;
+  readonly manifestLengthBytes: number;
+  /** The Director's own words; `order.seq` is never below the `highestSeq` that was given. */
+  readonly order: DirectorCustom;
+  /** Lowest release counter of this model that the Image repository still allows. */
+  readonly floor: number;
+}
+
+export interface RefreshOptions {
+  /** Highest order number this device ever accepted; the journal keeps it. */
+  readonly highestSeq: number;
+  readonly signal: AbortSignal;
+}
+
+export interface ReleaseVerifier extends AsyncDisposable {
+  /**
+   * Fetches and checks both repositories; null when the Director orders nothing. Errors: `tuf-expired`,
+   * `tuf-rollback` (versions or seq went back), `tuf-signature`, `tuf-mismatch` (the repositories disagree),
+   * `tuf-unavailable`, `tuf-wrong-device`, `tuf-below-floor`, `disk-full`, `cancelled`.
+   */
+  refresh(options: RefreshOptions): Promise<VerifiedOrder | null>;
+}
