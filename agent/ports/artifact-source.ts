@@ -5,7 +5,10 @@ import type { BlobRef } from '#protocol/identifiers.ts';
 
 export interface ArtifactSource {
   /** Path of the verified blob. Errors: download-failed, digest-mismatch, length-mismatch, disk-full, cancelled. */
-  fetch(blob: BlobRef, options: { signal: AbortSignal; onProgress?: (receivedBytes: number) => void }): Promise<string>;
+  fetch(
+    blob: BlobRef,
+    options: { signal: AbortSignal; onProgress?: (receivedBytes: number) => void },
+  ): Promise<string>;
   /** Deletes every blob not named here, and their partial files. */
   keepOnly(sha256s: ReadonlySet<string>): Promise<void>;
 }

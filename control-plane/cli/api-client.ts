@@ -55,20 +55,12 @@ export class ApiClient {
     await answer.body?.cancel();
   }
 
-  /** Opens the live event stream after the given id; the caller reads and closes the body. */
-  async events(lastEventId: number | null): Promise<Response> {
-    const headers = lastEventId === null ? {} : { 'last-event-id': String(lastEventId) };
-    const answer = await this.#fetch('GET', '/events', { headers, unlimited: true });
-    if (!answer.ok) throw await problemOf(answer);
-    return answer;
-  }
-
   async #call<T>(method: string, path: string, call: ApiCall<T>): Promise<T> {
-    const answer = await this.#fetch(method, path, {
-      ...(call.body === undefined
+    const body =
+      call.body === undefined
         ? {}
-        : { body: JSON.stringify(call.body), headers: { 'content-type': 'application/json' } }),
-    });
+        : { body: JSON.stringify(call.body), headers: { 'content-type': 'application/json' } };
+    const answer = await this.#fetch(method, path, body);
     if (!answer.ok) throw await problemOf(answer);
     const parsed = call.answer.safeParse(await jsonOf(answer));
     if (!parsed.success) {

@@ -6,6 +6,7 @@ import { contextOf, withSharedOptions, type CommandContext, type Surroundings } 
 export type AddCommand = (noun: Command, surroundings: Surroundings) => void;
 
 /** Declares a verb; its positional arguments come before its options in `run`. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
 export function verb<Options extends object>(
   noun: Command,
   surroundings: Surroundings,

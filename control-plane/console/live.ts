@@ -13,6 +13,8 @@ const FEED_LENGTH = 50;
 
 export interface Live {
   readonly connected: boolean;
+  /** Rises when events may have been missed; everything is loaded anew then. */
+  readonly epoch: number;
   /** Newest first. */
   readonly feed: readonly LiveEvent[];
   readonly subscribe: (listener: (event: LiveEvent) => void) => () => void;
@@ -20,6 +22,7 @@ export interface Live {
 
 export const LiveContext = createContext<Live>({
   connected: false,
+  epoch: 0,
   feed: [],
   subscribe: () => () => undefined,
 });
@@ -27,6 +30,7 @@ export const LiveContext = createContext<Live>({
 /** Opens the event stream for as long as the component lives. */
 export function useEventStream(): Live {
   const [connected, setConnected] = useState(false);
+  const [epoch, setEpoch] = useState(0);
   const [feed, setFeed] = useState<readonly LiveEvent[]>([]);
   const listeners = useRef(new Set<(event: LiveEvent) => void>());
   useEffect(() => {
@@ -37,8 +41,9 @@ export function useEventStream(): Live {
       setFeed((before) => [parsed.data, ...before].slice(0, FEED_LENGTH));
       for (const listener of listeners.current) listener(parsed.data);
     };
-    source.onopen = () => setConnected(true);
-    source.onerror = () => setConnected(false);
+    source.addEventListener('open', () => setConnected(true));
+    source.addEventListener('error', () => setConnected(false));
+    source.addEventListener('reset', () => setEpoch((before) => before + 1));
     for (const kind of ['message', ...KINDS]) source.addEventListener(kind, take as EventListener);
     return () => source.close();
   }, []);
@@ -46,7 +51,7 @@ export function useEventStream(): Live {
     listeners.current.add(listener);
     return () => listeners.current.delete(listener);
   }, []);
-  return { connected, feed, subscribe };
+  return { connected, epoch, feed, subscribe };
 }
 
 export interface Loaded<T> {
@@ -63,7 +68,7 @@ export function useLive<T>(
 ): Loaded<T> {
   const [value, setValue] = useState<T | null>(null);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
-  const { subscribe } = useContext(LiveContext);
+  const { subscribe, epoch } = useContext(LiveContext);
   const [round, setRound] = useState(0);
   const reload = useCallback(() => setRound((before) => before + 1), []);
   useEffect(() => {
@@ -85,7 +90,7 @@ export function useLive<T>(
       isCurrent = false;
       clearTimeout(retry);
     };
-  }, [key, round]);
+  }, [key, round, epoch]);
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const unsubscribe = subscribe((event) => {
