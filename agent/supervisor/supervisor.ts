@@ -139,7 +139,7 @@ export class Supervisor implements AsyncDisposable {
       nowMs: clock.nowMs(),
       startedAtMs: this.#startedAtMs,
       controlPlane: { connected: transport.isConnected, sinceMs: this.#connectionSinceMs },
-      serving: this.serving.active?.release ?? null,
+      serving: this.serving.active?.state === 'ready' ? active : null,
       active,
       previous,
       deployment,

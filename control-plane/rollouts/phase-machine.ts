@@ -41,6 +41,12 @@ export function stepPhase(phase: RolloutPhase, event: RolloutEvent): RolloutPhas
   return PHASE_TABLE[phase][event] ?? null;
 }
 
+/** The event has had its effect already: a repeated command, whose first answer was lost, must do no harm. */
+export function hasHappened(phase: RolloutPhase, event: RolloutEvent): boolean {
+  if (event === 'rollback' && phase === 'rolled-back') return true;
+  return Object.values(PHASE_TABLE).some((row) => row[event] === phase);
+}
+
 /** Open rollouts are the ones the controller works on, and that bar another on the same devices. */
 export function isOpen(phase: RolloutPhase): boolean {
   return !['completed', 'rolled-back', 'aborted'].includes(phase);

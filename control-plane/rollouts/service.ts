@@ -11,7 +11,7 @@ import type { Audit } from '../store/audit.ts';
 import type { Store } from '../store/database.ts';
 import type { LiveEvents } from '../store/live-events.ts';
 import type { OrderGiver } from './controller.ts';
-import { stepPhase, type RolloutEvent } from './phase-machine.ts';
+import { hasHappened, stepPhase, type RolloutEvent } from './phase-machine.ts';
 import { assignWaves } from './plan.ts';
 import type { RolloutView } from './reconcile.ts';
 import {
@@ -117,7 +117,7 @@ export class RolloutService {
   async resume(id: string, actor: string): Promise<RolloutView> {
     const { store, fleet, now } = this.#deps;
     const before = await this.get(id);
-    if (stepPhase(before.phase, 'resume') === null) throw wrongPhase(before, 'resume');
+    if (stepPhase(before.phase, 'resume') === null) return await this.#move(id, 'resume', actor);
     for (const device of before.devices) {
       if (device.state === 'held') {
         const { plan, model, version } = before;
@@ -149,6 +149,7 @@ export class RolloutService {
       const view = await rolloutById(trx, id);
       if (view === null) throw new HoldfastError('not-found', `there is no rollout ${id}`);
       const phase = stepPhase(view.phase, event);
+      if (phase === null && hasHappened(view.phase, event)) return;
       if (phase === null) throw wrongPhase(view, event);
       const reason = `${event} by ${actor}`;
       await updateRollout(trx, id, { phase, reason }, now());

@@ -18,7 +18,10 @@ export interface ServedSlot {
 }
 
 /** A slot in service or kept warm, as others may see it. */
-export type SlotInService = Pick<ServedSlot, 'slot' | 'release' | 'load'>;
+export type SlotInService = Pick<ServedSlot, 'slot' | 'release' | 'load'> & {
+  /** `down` is being started again; `dead` crashed too often and `retired` is over: neither comes back. */
+  readonly state: 'ready' | 'down' | 'dead' | 'retired';
+};
 
 export interface ServeRequest {
   readonly inputs: Readonly<Record<string, Tensor>>;

@@ -13,8 +13,7 @@ describe('a first release', () => {
     expect(world.serves).toBe(1);
     await world.clock.advance(9_999);
     expect(world.report?.state).toBe('probation');
-    await world.clock.advance(1);
-    await world.untilState('healthy');
+    await world.passUntil(1, () => world.report?.state === 'healthy');
     expect(states(world)).toEqual([
       'notified', 'preflight', 'downloading', 'verifying', 'loading', 'golden', 'activating', 'probation', 'healthy',
     ]); // prettier-ignore
@@ -61,8 +60,7 @@ describe('a release beside the one in service', () => {
     expect(world.serves).toBe(2);
     expect(world.state).toMatchObject({ active: 'b', previous: 'a' });
     expect(world.supervisor.serving.previous?.release.version).toBe(1);
-    await world.clock.advance(10_000);
-    await world.untilState('healthy');
+    await world.passUntil(1_000, () => world.report?.state === 'healthy');
     await world.until(() => world.supervisor.serving.previous === null);
   });
 
@@ -104,8 +102,7 @@ describe('a release beside the one in service', () => {
     world.publish(2);
     world.order(2, 2, { shadowDeadlineMs: 5_000 });
     await world.untilState('shadow');
-    await world.clock.advance(5_000);
-    await world.untilState('held');
+    await world.passUntil(1_000, () => world.report?.state === 'held');
     expect(world.report).toMatchObject({ reason: 'inconclusive' });
     expect(world.serves).toBe(1);
   });

@@ -291,6 +291,16 @@ describe('a rollout', () => {
     expect(second.id).toBe(first.id);
   });
 
+  it('takes a command that was repeated because its answer was lost', async () => {
+    const { id } = await service.create(plan(), 'test');
+    await service.pause(id, 'test');
+    expect((await service.pause(id, 'test')).phase).toBe('paused');
+    await service.rollback(id, 'test');
+    expect((await service.rollback(id, 'test')).phase).toBe('rolling-back');
+    await controller.tick();
+    expect((await service.rollback(id, 'test')).phase).toBe('rolled-back');
+  });
+
   it('waits for its time, and for approval', async () => {
     const timed = await service.create(plan({ startAtMs: nowMs + 500 }), 'test');
     await controller.tick();
