@@ -60,7 +60,7 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv, vers
   const parsed = configSchema.safeParse({ ...claim, ...command.opts<Record<string, unknown>>() });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw badConfig(`${flagOf(issue?.path[0])}: ${issue?.message ?? 'is wrong'}`);
+  throw badConfig(`${flagOf(String(issue?.path[0]))}: ${issue?.message ?? 'is wrong'}`);
 }
 
 /** Never a default, so that `--help` does not print it. */
@@ -73,8 +73,8 @@ function integer(text: string, variable?: unknown): number {
   throw badConfig(`${variable} is ${JSON.stringify(text)}: ${what}`);
 }
 
-function flagOf(name: unknown): string {
-  return `--${String(name ?? 'setting').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function badConfig(what: string): HoldfastError {

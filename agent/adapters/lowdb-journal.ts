@@ -38,7 +38,7 @@ export async function openLowdbJournal(options: OpenJournalOptions): Promise<Jou
 class LowdbJournal implements Journal {
   readonly #low: Low<JournalState>;
   #state: JournalState;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
   #writing: Promise<void> | null = null;
   #closed = false;
 

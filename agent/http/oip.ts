@@ -6,6 +6,7 @@ import { HoldfastError } from '#protocol/errors.ts';
 import type { Serving } from '../supervisor/serving/serving.ts';
 import type { SlotInService } from '../supervisor/serving/serving-types.ts';
 import { readBody } from './oip-body.ts';
+import { BodyBudget } from './oip-body-budget.ts';
 import { modelMetadata, serverMetadata } from './oip-metadata.ts';
 import { oipProblems } from './oip-problem.ts';
 import { parseInferRequest } from './oip-request.ts';
@@ -20,10 +21,13 @@ export interface OipDeps {
 }
 
 const MAX_BODY_BYTES = 64 * 1024 ** 2;
+/** Bodies held at a time, in bodies of the largest size. */
+const MAX_HELD_BODIES = 4;
 
 /** Mount it at the root, before any body parser. */
 export function oipRoutes({ serving, agentVersion, log, maxBodyBytes = MAX_BODY_BYTES }: OipDeps): Router {
   const router = Router({ caseSensitive: true });
+  const budget = new BodyBudget(maxBodyBytes, MAX_HELD_BODIES * maxBodyBytes);
 
   const inService = (request: Request): SlotInService => {
     const active = serving.active;
@@ -44,6 +48,7 @@ export function oipRoutes({ serving, agentVersion, log, maxBodyBytes = MAX_BODY_
   };
   const infer = async (request: Request, response: Response): Promise<void> => {
     inService(request);
+    using _held = budget.hold(request);
     const body = await readBody(request, maxBodyBytes);
     // A swap may have come while the body did: what is in service now decides how it is read.
     const { contract } = inService(request).load;

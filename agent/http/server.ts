@@ -4,7 +4,7 @@
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express, { type ErrorRequestHandler, type RequestHandler, type Router } from 'express';
+import express, { type RequestHandler, type Router } from 'express';
 import { HoldfastError } from '#protocol/errors.ts';
 import type { Logger } from '../ports/logger.ts';
 import { problemHandler } from './problem.ts';
@@ -31,7 +31,7 @@ export class LocalServer implements AsyncDisposable {
       if (this.#router === null) throw starting();
       this.#router(request, response, next);
     });
-    app.use(notFound, problemHandler(logger) as ErrorRequestHandler);
+    app.use(notFound, problemHandler(logger));
     this.#server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: 0 }, app);
     this.#server.setTimeout(IDLE_MS);
     this.#server.maxConnections = MAX_CONNECTIONS;

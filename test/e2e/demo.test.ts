@@ -51,7 +51,7 @@ const agent = (name: string, version: number, state: string): Kill => ({
 const KILLS: readonly Kill[] = [
   plane(/edge-2 .*enrolled/),
   plane(/"kind":"model".*imported/),
-  plane(/"kind":"job".*running/),
+  plane(/"kind":"job".*queued/),
   plane(/edge-3 is told to run digits 1/),
   agent('edge-3', 1, 'downloading'),
   agent('edge-3', 1, 'golden'),

@@ -151,9 +151,15 @@ export class AgentWorld {
 
   /** The control plane orders a version, and says so. */
   order(seq: number, version: number, policy: Partial<DeploymentPolicy> = {}): void {
+    const { targetPath, order } = this.orderSilently(seq, version, policy);
+    this.transport.desired({ rolloutId: order.rolloutId, seq, targetPath });
+  }
+
+  /** As `order`, and the hint is lost. */
+  orderSilently(seq: number, version: number, policy: Partial<DeploymentPolicy> = {}): VerifiedOrder {
     const order = anOrder({ seq, version, policy: { minPairs: 30, probationMs: 10_000, ...policy } });
     this.verifier.order = order;
-    this.transport.desired({ rolloutId: order.order.rolloutId, seq, targetPath: order.targetPath });
+    return order;
   }
 
   /** Lets the world go on until something holds; time stands still meanwhile. */

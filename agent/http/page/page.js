@@ -231,5 +231,5 @@ async function rollBack() {
 
 at('rollback').addEventListener('click', askRollBack);
 at('confirm-no').addEventListener('click', () => at('confirm').close());
-at('confirm-yes').addEventListener('click', rollBack);
-refresh();
+at('confirm-yes').addEventListener('click', () => void rollBack());
+void refresh();

@@ -35,6 +35,8 @@ export class Lane {
   /** The worker that is being started in place of a dead one. */
   #starting: WorkerHandle | null = null;
   #restarted: Promise<void> = Promise.resolve();
+  /** Ends the pause before the next attempt. */
+  #endPause: () => void = () => undefined;
 
   constructor(served: ServedSlot, isCandidate: boolean, deps: LaneDeps) {
     this.slot = served.slot;
@@ -81,6 +83,7 @@ export class Lane {
   async retire(): Promise<void> {
     this.#state = 'retired';
     this.#starting?.kill();
+    this.#endPause();
     await Promise.all([this.#worker[Symbol.asyncDispose](), this.#restarted]);
   }
 
@@ -124,11 +127,19 @@ export class Lane {
         this.#watch(this.#worker);
       } catch (error) {
         if (this.#state !== 'down' || !this.#countCrash(describeError(error))) break;
-        await new Promise<void>((resolve) => this.#deps.clock.after(delayMs, resolve));
+        await this.#pause(delayMs);
       }
     }
     if (this.#state === 'retired') await this.#worker[Symbol.asyncDispose]();
     this.#deps.onChange();
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    const pause = Promise.withResolvers<void>();
+    const timer = this.#deps.clock.after(delayMs, pause.resolve);
+    this.#endPause = pause.resolve;
+    await pause.promise;
+    timer.cancel();
   }
 
   async #start(): Promise<WorkerHandle> {

@@ -1,8 +1,25 @@
 import type { RolloutDeviceRow } from '../../view/rollout-view.ts';
 import { Badge } from './badge.tsx';
 
-/** What each gate saw, with its verdict and numbers. */
-export function EvidenceList({ evidence }: { evidence: RolloutDeviceRow['evidence'] }) {
+type Evidence = RolloutDeviceRow['evidence'];
+
+/** What each gate saw: what did not pass is open, what passed is folded away. */
+export function EvidenceList({ evidence }: { evidence: Evidence }) {
+  const passed = evidence.filter((one) => one.verdict === 'pass');
+  return (
+    <>
+      <Items evidence={evidence.filter((one) => one.verdict !== 'pass')} />
+      {passed.length === 0 ? null : (
+        <details>
+          <summary>{`${passed.length} gates passed`}</summary>
+          <Items evidence={passed} />
+        </details>
+      )}
+    </>
+  );
+}
+
+function Items({ evidence }: { evidence: Evidence }) {
   if (evidence.length === 0) return null;
   return (
     <ul class="evidence">

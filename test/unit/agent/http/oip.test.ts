@@ -1,84 +1,12 @@
-import { request as httpRequest } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemChance, systemClock } from '#agent/adapters/system-clock.ts';
 import { ProcessRuntime } from '#agent/adapters/worker-process.ts';
-import { oipRoutes } from '#agent/http/oip.ts';
-import { LocalServer } from '#agent/http/server.ts';
-import type { Logger } from '#agent/ports/logger.ts';
+import type { LocalServer } from '#agent/http/server.ts';
 import { Serving } from '#agent/supervisor/serving/serving.ts';
-import { readGoldenVectors, type GoldenVector } from '#agent/worker/golden-vectors.ts';
 import { argmax } from '#agent/worker/classify.ts';
-import { HoldfastError } from '#protocol/errors.ts';
+import { readGoldenVectors, type GoldenVector } from '#agent/worker/golden-vectors.ts';
 import { digitsLoad } from '#test/fakes/worker-models.ts';
-import { servingWorld } from '../supervisor/serving/serving-world.ts';
-
-const MODEL = '/v2/models/digits';
-const quiet: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
-
-interface Json {
-  readonly [name: string]: unknown;
-}
-interface OutputJson extends Json {
-  readonly name: string;
-  readonly data?: readonly unknown[];
-  readonly parameters?: { readonly binary_data_size: number };
-}
-
-async function listen(
-  serving: Serving,
-  log: (error: unknown) => void = () => undefined,
-): Promise<LocalServer> {
-  const server = await LocalServer.listen(0, quiet);
-  server.serve(oipRoutes({ serving, agentVersion: '0.0.0', log, maxBodyBytes: 100_000 }));
-  return server;
-}
-
-async function post(
-  url: string,
-  body: unknown,
-  headers: Record<string, string> = {},
-): Promise<{ response: Response; json: Json }> {
-  const isBytes = body instanceof Uint8Array;
-  const response = await fetch(url, {
-    method: 'POST',
-    headers,
-    body: isBytes ? Buffer.from(body) : JSON.stringify(body),
-  });
-  return { response, json: (await response.json()) as Json };
-}
-
-/** JSON and tensors in one body, as the binary extension has it. */
-async function postBinary(
-  url: string,
-  header: object,
-  tensors: readonly Uint8Array[],
-): Promise<{ response: Response; json: Json; rest: Buffer }> {
-  const json = Buffer.from(JSON.stringify(header));
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'Inference-Header-Content-Length': String(json.length) },
-    body: Buffer.concat([json, ...tensors]),
-  });
-  const body = Buffer.from(await response.arrayBuffer());
-  const jsonBytes = Number(response.headers.get('inference-header-content-length') ?? body.length);
-  return {
-    response,
-    json: JSON.parse(body.toString('utf8', 0, jsonBytes)) as Json,
-    rest: body.subarray(jsonBytes),
-  };
-}
-
-const outputs = (json: Json): readonly OutputJson[] => json['outputs'] as OutputJson[];
-const output = (json: Json, name: string): OutputJson => {
-  const found = outputs(json).find((candidate) => candidate.name === name);
-  if (found === undefined) throw new Error(`no output ${name}`);
-  return found;
-};
+import { listen, MODEL, output, outputs, post, postBinary, type Json } from './oip-client.ts';
 
 describe('the inference API on a real worker', () => {
   let runtime: ProcessRuntime;
@@ -243,46 +171,6 @@ describe('the inference API on a real worker', () => {
     expect(serving.takeWindow()).toMatchObject([{ requests: 2, labelled: 2, correct: 1, errors: 0 }]);
   });
 
-  const pixels = { name: 'image', datatype: 'UINT8', shape: [2, 2], data: [1, 2, 3, 4] };
-  it.each<[string, object, RegExp]>([
-    ['an input it does not have', { inputs: [{ ...pixels, name: 'sound' }] }, /no input sound; it has image/],
-    ['an input twice', { inputs: [pixels, pixels] }, /twice/],
-    ['an output it does not have', { inputs: [pixels], outputs: [{ name: 'boxes' }] }, /no output boxes/],
-    ['too few elements', { inputs: [{ ...pixels, shape: [3, 3] }] }, /4 elements, its shape needs 9/],
-    ['too many elements', { inputs: [{ ...pixels, shape: [1, 1] }] }, /more elements/],
-    ['numbers out of range', { inputs: [{ ...pixels, data: [1, 2, 3, 256] }] }, /256 is not of type UINT8/],
-    ['what is no number', { inputs: [{ ...pixels, data: [1, 2, 3, 'x'] }] }, /not a number/],
-    ['a shape that is none', { inputs: [{ ...pixels, shape: [-1] }] }, /inputs\.0\.shape/],
-    ['an unknown type', { inputs: [{ ...pixels, datatype: 'FP8' }] }, /inputs\.0\.datatype/],
-    ['no inputs', { inputs: [] }, /inputs/],
-    [
-      'a binary size without bytes',
-      { inputs: [{ ...pixels, parameters: { binary_data_size: 4 } }] },
-      /does not fit/,
-    ],
-    [
-      'a tensor of another shape',
-      { inputs: [{ name: 'image', datatype: 'FP32', shape: [1], data: [1] }] },
-      /the model takes FP32/,
-    ],
-  ])('refuses %s with what was wrong', async (_what, body, message) => {
-    const { response, json } = await post(`${url}${MODEL}/infer`, body);
-    expect(response.status).toBe(400);
-    expect(response.headers.get('content-type')).toContain('application/problem+json');
-    expect(json).toMatchObject({ code: 'bad-request', status: 400, error: json['detail'] });
-    expect(json['detail']).toMatch(message);
-  });
-
-  it('refuses a broken body: no JSON, bytes left over, a header longer than the body', async () => {
-    const raw = async (body: string, headers: Record<string, string> = {}): Promise<number> =>
-      (await fetch(`${url}${MODEL}/infer`, { method: 'POST', body, headers })).status;
-    expect(await raw('not json')).toBe(400);
-    expect(await raw('{}', { 'Inference-Header-Content-Length': '99' })).toBe(400);
-    expect(await raw('{}', { 'Inference-Header-Content-Length': 'x' })).toBe(400);
-    const left = await postBinary(`${url}${MODEL}/infer`, { inputs: [pixels] }, [new Uint8Array(3)]);
-    expect(left.json['detail']).toMatch(/3 bytes of the body belong to no input/);
-  });
-
   it('refuses what is no image with 422', async () => {
     const { response, json } = await post(`${url}${MODEL}/infer`, Buffer.from('GIF89a'), {
       'Inference-Header-Content-Length': '0',
@@ -291,95 +179,10 @@ describe('the inference API on a real worker', () => {
     expect(json['code']).toBe('image-invalid');
   });
 
-  it('refuses a body over its limit, declared or not, and goes on serving', async () => {
-    const large = await post(`${url}${MODEL}/infer`, new Uint8Array(100_001));
-    expect(large.response.status).toBe(413);
-    const status = await new Promise<number | undefined>((resolve, reject) => {
-      const sent = httpRequest(`${url}${MODEL}/infer`, { method: 'POST' }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      });
-      sent.on('error', reject);
-      for (let part = 0; part < 3; part++) sent.write(Buffer.alloc(50_000));
-      sent.end();
-    });
-    expect(status).toBe(413);
-    expect((await fetch(`${url}${MODEL}/ready`)).status).toBe(200);
-  });
-
-  it('knows no other model or version, and no other path', async () => {
-    for (const path of [
-      '/v2/models/letters/ready',
-      `${MODEL}/versions/2`,
-      '/v2/models',
-      '/v2/repository/index',
-    ]) {
-      const response = await fetch(url + path);
-      expect(response.status).toBe(404);
-      expect(await response.json()).toMatchObject({ code: 'not-found', hint: expect.any(String) as string });
-    }
-  });
-
-  it('answers no page that rebinds its name to this device', async () => {
-    const status = await new Promise((resolve, reject) => {
-      const sent = httpRequest(`${url}/v2`, { headers: { Host: 'evil.example' } }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      });
-      sent.on('error', reject).end();
-    });
-    expect(status).toBe(403);
-  });
-});
-
-describe('the inference API, when serving cannot answer', () => {
-  const input = { name: 'image', datatype: 'UINT8', shape: [1, 1], data: [0] };
-
-  async function scripted(): Promise<ReturnType<typeof servingWorld> & { url: string; logged: unknown[] }> {
-    const world = servingWorld({ queueLimit: 1, pipelineDepth: 1 });
-    const logged: unknown[] = [];
-    const server = await listen(world.serving, (error) => logged.push(error));
-    onTestFinished(() => server[Symbol.asyncDispose]());
-    return Object.assign(world, { url: server.url, logged });
-  }
-
-  it('is not ready before the first activation', async () => {
-    const { url } = await scripted();
-    expect((await fetch(`${url}/v2/health/ready`)).status).toBe(503);
-    const { response, json } = await post(`${url}${MODEL}/infer`, { inputs: [input] });
-    expect([response.status, json['code']]).toEqual([503, 'not-serving']);
-  });
-
-  it('answers 503 with Retry-After when too much waits', async () => {
-    const world = await scripted();
-    const a = await world.slot('a', 1);
-    await world.serving.swapTo(a);
-    const accepted = [1, 2].map(() => world.serving.infer({ inputs: {} }));
-    const { response, json } = await post(`${world.url}${MODEL}/infer`, { inputs: [input] });
-    expect(response.status).toBe(503);
-    expect(Number(response.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    expect(json).toMatchObject({ code: 'overloaded', retryAfterMs: expect.any(Number) as number });
-    a.worker.auto = () => ({});
-    a.worker.calls[0]?.resolve();
-    await Promise.all(accepted);
-  });
-
-  it('tells and logs nothing of what it was sent when it fails by itself', async () => {
-    const world = await scripted();
-    const a = await world.slot('a', 1);
-    await world.serving.swapTo(a);
-    a.worker.auto = () => Promise.reject(new Error('secret of the inside'));
-    const { response, json } = await post(`${world.url}${MODEL}/infer`, { inputs: [input] });
-    expect(response.status).toBe(500);
-    expect(JSON.stringify(json)).not.toContain('secret');
-    expect(world.logged).toHaveLength(1);
-  });
-
-  it('tells of a hung worker with 504', async () => {
-    const world = await scripted();
-    const a = await world.slot('a', 1);
-    await world.serving.swapTo(a);
-    a.worker.auto = () => Promise.reject(new HoldfastError('deadline-exceeded', 'too late'));
-    expect((await post(`${world.url}${MODEL}/infer`, { inputs: [input] })).response.status).toBe(504);
+  it('refuses a tensor that the model does not take with 400', async () => {
+    const inputs = [{ name: 'image', datatype: 'FP32', shape: [1], data: [1] }];
+    const { response, json } = await post(`${url}${MODEL}/infer`, { inputs });
+    expect(response.status).toBe(400);
+    expect(json['detail']).toMatch(/the model takes FP32 \[-1, 1, 28, 28\]/);
   });
 });

@@ -26,10 +26,7 @@ describe('a first release', () => {
   test('is found by the poll when the hint was lost', async () => {
     const world = await AgentWorld.start();
     world.publish(1);
-    const hinted = world.transport.desired;
-    world.transport.desired = () => undefined;
-    world.order(1, 1);
-    world.transport.desired = hinted;
+    world.orderSilently(1, 1);
     await world.clock.advance(60_000);
     await world.untilState('probation');
   });
@@ -211,14 +208,10 @@ describe('a release that is not right', () => {
 
   test('because it is for another kind of device', async () => {
     const world = await AgentWorld.start();
-    const order = { ...world, seq: 1 };
-    expect(order.seq).toBe(1);
     world.publish(1);
-    world.order(1, 1);
-    world.verifier.order = {
-      ...world.verifier.order!,
-      order: { ...world.verifier.order!.order, profile: 'jetson-orin' },
-    };
+    const { order } = world.orderSilently(1, 1);
+    world.verifier.order = { ...world.verifier.order!, order: { ...order, profile: 'jetson-orin' } };
+    await world.clock.advance(60_000);
     await world.untilState('failed');
     expect(world.report).toMatchObject({
       reason: 'metadata-refused',

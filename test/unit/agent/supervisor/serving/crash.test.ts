@@ -136,6 +136,18 @@ describe('when the active worker dies', () => {
     await answer;
   });
 
+  it('a slot that is retired between two attempts does not wait for the next', async () => {
+    const world = servingWorld();
+    await world.serving.swapTo(await world.slot('a', 1));
+    world.runtime.prepare = () => {
+      throw new HoldfastError('worker-crashed', 'no memory');
+    };
+    (await world.runtime.worker(0)).kill();
+    await settled();
+    await world.serving.retire();
+    expect(world.clock.pendingTimers).toBe(0);
+  });
+
   it('a slot that is retired while it starts again leaves no worker behind', async () => {
     const world = servingWorld();
     const [a, b] = [await world.slot('a', 1), await world.slot('b', 2)];
