@@ -3,6 +3,7 @@
 
 import type { DeviceProfile } from '#protocol/profile.ts';
 import type { ReleaseManifest } from '#protocol/release.ts';
+import { bytesInWords } from './bytes-in-words.ts';
 import type { SystemSnapshot } from '../ports/system-probe.ts';
 
 /** Disk left free for the journal and the rest of the machine. */
@@ -19,7 +20,7 @@ export function roomForManifest(snapshot: SystemSnapshot): Room {
   const { diskFreeBytes, memoryAvailableBytes } = snapshot;
   return {
     enough: diskFreeBytes >= DISK_RESERVE_BYTES,
-    summary: `${mb(diskFreeBytes)} of disk and ${mb(memoryAvailableBytes)} of memory are free`,
+    summary: `${bytesInWords(diskFreeBytes)} of disk and ${bytesInWords(memoryAvailableBytes)} of memory are free`,
   };
 }
 
@@ -33,20 +34,15 @@ export function roomForRelease(
   const memoryBytes = manifest.contract.budgets.peakMemoryBytes;
   const shortfalls = [
     weightsBytes > profile.budgets.weightsBytes &&
-      `weights of ${mb(weightsBytes)} are over the profile's ${mb(profile.budgets.weightsBytes)}`,
+      `weights of ${bytesInWords(weightsBytes)} are over the profile's ${bytesInWords(profile.budgets.weightsBytes)}`,
     diskBytes > snapshot.diskFreeBytes &&
-      `${mb(diskBytes)} of disk are needed and ${mb(snapshot.diskFreeBytes)} are free`,
+      `${bytesInWords(diskBytes)} of disk are needed and ${bytesInWords(snapshot.diskFreeBytes)} are free`,
     memoryBytes > snapshot.memoryAvailableBytes &&
-      `the contract declares ${mb(memoryBytes)} of memory and ${mb(snapshot.memoryAvailableBytes)} are available`,
+      `the contract declares ${bytesInWords(memoryBytes)} of memory and ${bytesInWords(snapshot.memoryAvailableBytes)} are available`,
   ].filter((shortfall) => shortfall !== false);
   if (shortfalls.length > 0) return { enough: false, summary: shortfalls.join('; ') };
   return {
     enough: true,
-    summary: `${mb(diskBytes)} of disk and ${mb(memoryBytes)} of memory are needed; ${mb(snapshot.diskFreeBytes)} and ${mb(snapshot.memoryAvailableBytes)} are there`,
+    summary: `${bytesInWords(diskBytes)} of disk and ${bytesInWords(memoryBytes)} of memory are needed; ${bytesInWords(snapshot.diskFreeBytes)} and ${bytesInWords(snapshot.memoryAvailableBytes)} are there`,
   };
-}
-
-function mb(bytes: number): string {
-  const megabytes = bytes / 1_000_000;
-  return `${megabytes < 10 ? megabytes.toFixed(1) : Math.round(megabytes)} MB`;
 }

@@ -130,6 +130,8 @@ function isLate(startedAtMs: number | null, rollout: RolloutView, nowMs: number)
   return startedAtMs !== null && nowMs - startedAtMs > rollout.plan.gates.deviceDeadlineMs;
 }
 
-function lastSummary(device: DeviceView): string | undefined {
-  return device.evidence.findLast((evidence) => evidence.verdict !== 'pass')?.summary;
+/** What spoke against the device's candidate; what was left open only when nothing did. */
+function lastSummary({ evidence }: DeviceView): string | undefined {
+  const against = evidence.findLast((one) => one.verdict === 'fail');
+  return (against ?? evidence.findLast((one) => one.verdict === 'inconclusive'))?.summary;
 }

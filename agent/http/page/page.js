@@ -1,25 +1,14 @@
 // Asks /api/status once a second and shows it in plain words. Every text goes in as text, never as markup.
 
-import { clockTime, duration, GATES, millis, REASONS, size, STATES, STEPS } from './words.js';
+import { drawDeployment } from './deployment.js';
+import { make } from './make.js';
+import { clockTime, duration, millis, size } from './words.js';
 
 const POLL_MS = 1000;
-
-const SIGNS = { pass: '✓', fail: '✕', inconclusive: '·' };
-const GOOD = new Set(['healthy']);
-const BAD = new Set(['failed', 'rolled-back']);
-const OVER = new Set(['healthy', 'failed', 'rolled-back', 'held', 'superseded', 'cancelled']);
 
 const at = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat('en');
 let status = null;
-let drawnDeployment = '';
-
-function make(tag, className, ...children) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...children);
-  return element;
-}
 
 function figures(id, rows) {
   at(id).replaceChildren(
@@ -63,7 +52,7 @@ function drawRequests({ service }) {
   const share = requests === 0 ? '' : `${((100 * errors) / requests).toFixed(2)} %`;
   figures('requests', [
     ['Answered', numbers.format(requests - errors)],
-    ['Failed', numbers.format(errors), errors > 0 ? share : '', errors > 0 ? 'bad' : ''],
+    ['Failed', numbers.format(errors), errors > 0 ? share : '', errors > requests / 100 ? 'bad' : ''],
     ['Refused, too busy', numbers.format(rejected)],
     ['Latency, median', millis(p50Ms)],
     ['95 % within', millis(p95Ms)],
@@ -73,7 +62,7 @@ function drawRequests({ service }) {
           [
             'Right answers',
             `${((100 * correct) / labelled).toFixed(1)} %`,
-            `of ${numbers.format(labelled)} with a known label`,
+            `of ${numbers.format(labelled)} labelled`,
           ],
         ]
       : []),
@@ -94,77 +83,6 @@ function drawMachine({ system }) {
   ]);
 }
 
-/** The step at which a deployment is, or at which it ended. */
-function reachedStep({ state, history }) {
-  const seen = OVER.has(state) && state !== 'healthy' ? history.at(-1)?.from : state;
-  return Math.max(
-    0,
-    STEPS.findIndex(([, states]) => states.includes(seen)),
-  );
-}
-
-function rail(deployment) {
-  const { state, history } = deployment;
-  const reached = reachedStep(deployment);
-  const visited = new Set(history.flatMap(({ from, to }) => [from, to]));
-  const stop = BAD.has(state) ? 'stopped' : state === 'held' ? 'waiting' : OVER.has(state) ? '' : 'now';
-  return make(
-    'ol',
-    'rail',
-    ...STEPS.filter(([, states], index) => index >= reached || states.some((one) => visited.has(one))).map(
-      (step) => {
-        const index = STEPS.indexOf(step);
-        const isDone = index < reached || state === 'healthy';
-        const item = make('li', isDone ? 'done' : index === reached ? stop : '', step[0]);
-        if (index === reached && !OVER.has(state)) item.setAttribute('aria-current', 'step');
-        return item;
-      },
-    ),
-  );
-}
-
-function evidenceList(evidence) {
-  return make(
-    'ul',
-    'evidence',
-    ...evidence.map(({ gate, verdict, summary }) => {
-      const sign = make('span', 'sign', SIGNS[verdict]);
-      sign.setAttribute('role', 'img');
-      sign.setAttribute('aria-label', verdict);
-      return make('li', verdict, sign, make('span', '', GATES[gate] ?? gate), make('span', 'said', summary));
-    }),
-  );
-}
-
-function drawDeployment({ deployment, nowMs }) {
-  const drawn = JSON.stringify(deployment);
-  if (drawn === drawnDeployment) return;
-  drawnDeployment = drawn;
-  if (deployment === null) {
-    at('deployment').replaceChildren(make('p', 'why', 'None yet.'));
-    return;
-  }
-  const { state, reason, detail, version, model, progressPct, history, evidence } = deployment;
-  const tone = GOOD.has(state) ? 'good' : BAD.has(state) ? 'bad' : '';
-  const progress =
-    state === 'downloading' && progressPct !== undefined ? ` ${Math.floor(progressPct)} %` : '';
-  const ended = history.at(-1);
-  const parts = [
-    make(
-      'p',
-      'state',
-      make('strong', '', version === undefined ? `Order ${deployment.seq}` : `${model} version ${version}`),
-      make('span', `pill ${tone}`, `${STATES[state] ?? state}${progress}`),
-      make('small', '', ended === undefined ? '' : clockTime(ended.atMs, nowMs)),
-    ),
-  ];
-  const why = [REASONS[reason], detail].filter(Boolean).join(' ');
-  if (why !== '' && OVER.has(state)) parts.push(make('p', 'why', why));
-  parts.push(rail(deployment));
-  if (evidence.length > 0) parts.push(evidenceList(evidence));
-  at('deployment').replaceChildren(...parts);
-}
-
 function drawFoot({ agentVersion, startedAtMs, nowMs, waitingMessages, quarantined }) {
   const lines = [`Holdfast ${agentVersion}`, `started ${duration(nowMs - startedAtMs)} ago`];
   if (waitingMessages > 0)
@@ -177,7 +95,7 @@ function draw() {
   drawTop(status);
   drawServing(status);
   drawRequests(status);
-  drawDeployment(status);
+  drawDeployment(at('deployment'), status);
   drawMachine(status);
   drawFoot(status);
 }

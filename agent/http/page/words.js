@@ -18,10 +18,10 @@ export const STATES = {
   notified: 'looking for the signed order',
   preflight: 'checking disk and memory',
   downloading: 'downloading',
-  verifying: 'checking what was downloaded',
-  loading: 'loading beside the version in service',
-  golden: 'trying the author’s own test inputs',
-  shadow: 'running beside the version in service on live requests',
+  verifying: 'checking the download',
+  loading: 'loading',
+  golden: 'answering the author’s test inputs',
+  shadow: 'tried beside the version in service',
   activating: 'taking over',
   probation: 'in service, on probation',
   healthy: 'healthy',
@@ -91,4 +91,39 @@ export function size(bytes) {
 export function millis(value) {
   if (value === null) return '–';
   return `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : Math.round(value)} ms`;
+}
+
+/** What a gate saw, for somebody who knows no statistics; its own summary where there is nothing to translate. */
+export function inPlainWords(evidence) {
+  const { gate, n, k, baselineP50Ms, candidateP50Ms, ratio, summary } = evidence;
+  if (gate === 'latency' && baselineP50Ms !== undefined) {
+    const times = `${millis(baselineP50Ms)} in service, ${millis(candidateP50Ms)} here at the median (${ratio.toFixed(2)} times)`;
+    return `${times}. Clearly slower in ${k} of ${n} requests run on both. ${odds(evidence)}`;
+  }
+  if (gate === 'errors' && n !== undefined) {
+    return n === 0
+      ? 'No request failed on just one of the two.'
+      : `Of ${n} requests that failed on just one of the two, ${k} failed here. ${odds(evidence)}`;
+  }
+  if (gate === 'disagreement' && n !== undefined) {
+    return `Another best answer than the version in service in ${k} of ${n} requests. ${odds(evidence)}`;
+  }
+  if (gate === 'probation' && n !== undefined) {
+    return n === 0 ? 'No request came.' : `${k} of ${n} requests failed or came too late. ${odds(evidence)}`;
+  }
+  return summary;
+}
+
+/** An e-value or likelihood ratio as betting odds. */
+function odds({ log10E, log10Threshold }) {
+  if (log10E === undefined || log10Threshold === undefined) return '';
+  if (log10E < 0.3) return 'Nothing speaks against it.';
+  const enough = `${wholeNumber(log10Threshold)} to 1 decide`;
+  return `Odds of ${wholeNumber(log10E)} to 1 that it is worse; ${enough}.`;
+}
+
+function wholeNumber(log10) {
+  const value = 10 ** Math.min(log10, 12);
+  const digits = Math.max(0, Math.floor(log10) - 1);
+  return (Math.round(value / 10 ** digits) * 10 ** digits).toLocaleString('en');
 }

@@ -1,5 +1,6 @@
 // Starts the candidate's process in the free slot, loads the model there and warms it up.
 
+import { bytesInWords } from '../../domain/bytes-in-words.ts';
 import { hardEvidence } from '../../domain/hard-evidence.ts';
 import { candidateSlot } from '../../domain/journal-state.ts';
 import { failure, manifestOf, orderOf, type Step } from './step.ts';
@@ -13,7 +14,7 @@ export const load: Step = async (context) => {
     const slot = candidateSlot(deps.keeper.state);
     const { loaded, warmUpMs } = await deps.slots.loadCandidate(slot, release, signal);
     const { executionProvider, loadMs, rssBytes } = loaded;
-    const memory = `${Math.round(rssBytes / 1_000_000)} MB`;
+    const memory = bytesInWords(rssBytes);
     return {
       event: 'loaded',
       evidence: [

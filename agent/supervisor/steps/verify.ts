@@ -3,6 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { HoldfastError } from '#protocol/errors.ts';
+import { bytesInWords } from '../../domain/bytes-in-words.ts';
 import { hardEvidence } from '../../domain/hard-evidence.ts';
 import { manifestBlobOf } from '../../domain/journal-state.ts';
 import { failure, orderOf, type Step } from './step.ts';
@@ -25,7 +26,7 @@ export const verify: Step = async (context) => {
     const blobs = [manifest.contract.golden, manifest.variant.weights];
     for (const blob of blobs) await deps.artifacts.fetch(blob, { signal });
     const totalBytes = blobs.reduce((sum, blob) => sum + blob.sizeBytes, order.manifestLengthBytes);
-    const summary = `manifest, weights and golden vectors (${totalBytes} bytes) have the signed digests`;
+    const summary = `manifest, weights and golden vectors (${bytesInWords(totalBytes)}) have the signed digests`;
     return { event: 'verified', evidence: [hardEvidence('digest', 'pass', summary, atMs())] };
   } catch (error) {
     return failure(error, { otherwise: 'digest-mismatch', gate: 'digest', atMs: atMs() });
