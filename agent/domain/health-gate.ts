@@ -4,7 +4,7 @@
 
 import type { Evidence } from '#protocol/evidence.ts';
 import { LN10 } from './e-process.ts';
-import { HEALTH_SPRT, Sprt, sprtBounds, type SprtPlan } from './sprt.ts';
+import { HEALTH_SPRT, Sprt, sprtBounds, type SprtPlan } from '#protocol/sprt.ts';
 
 export interface HealthObservation {
   readonly error: boolean;

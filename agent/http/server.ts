@@ -1,5 +1,5 @@
-// The agent's HTTP server on 127.0.0.1. It takes the port first, so that a busy one is told at once, and
-// answers 503 until the agent is ready to. Invariants: requests for another host name are refused (DNS
+// The agent's HTTP server on 127.0.0.1. It takes the port first, so that a busy one is told at once; until
+// the agent is put together it answers 503, and lets inference wait. Invariants: requests for another host name are refused (DNS
 // rebinding), and so are changes that a page of another site asks for.
 
 import { createServer, type Server } from 'node:http';
@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import express, { type RequestHandler, type Router } from 'express';
 import { HoldfastError } from '#protocol/errors.ts';
 import type { Logger } from '../ports/logger.ts';
+import { holdUntil } from './hold-until.ts';
 import { problemHandler } from './problem.ts';
 
 const HOST = '127.0.0.1';
@@ -14,12 +15,15 @@ const HEADERS_MS = 10_000;
 /** A connection on which nothing moves is given up. */
 const IDLE_MS = 120_000;
 const MAX_CONNECTIONS = 1_000;
+/** Longest that a request for inference waits for the agent to be put together. */
+const HOLD_MS = 20_000;
 /** Time that requests in flight get when the agent stops. */
 const DRAIN_MS = 10_000;
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 export class LocalServer implements AsyncDisposable {
   readonly #server: Server;
+  readonly #served = Promise.withResolvers<void>();
   #router: RequestHandler | null = null;
 
   private constructor(logger: Logger) {
@@ -27,7 +31,7 @@ export class LocalServer implements AsyncDisposable {
     app.disable('x-powered-by');
     app.set('etag', false);
     app.use(ownHostOnly, ownSiteOnly);
-    app.use((request, response, next) => {
+    app.use(holdUntil(this.#served.promise, HOLD_MS), (request, response, next) => {
       if (this.#router === null) throw starting();
       this.#router(request, response, next);
     });
@@ -60,6 +64,7 @@ export class LocalServer implements AsyncDisposable {
     const all = express.Router();
     for (const router of routers) all.use(router);
     this.#router = all;
+    this.#served.resolve();
   }
 
   /** Takes no new connection; what is being answered is answered. */

@@ -5,11 +5,10 @@
 
 import type { Evidence, Gate } from '#protocol/evidence.ts';
 import type { RolloutDevice } from '#protocol/rollout.ts';
+import { sprtBounds, sprtLnRatio, type SprtPlan } from '#protocol/sprt.ts';
 
 const FALSE_DISCOVERY_RATE = 0.05;
-const ROLLBACK_RATE_GOOD = 0.005;
-const ROLLBACK_RATE_BAD = 0.05;
-const SPRT_ALPHA = 0.01;
+const ROLLBACK_SPRT: SprtPlan = { p0: 0.005, p1: 0.05, alpha: 0.01, beta: 0.05 };
 /** Only these gates turn a rollout; disagreement holds for a person. */
 const TURNING_GATES: readonly Gate[] = ['latency', 'errors'];
 
@@ -46,9 +45,7 @@ export function cohortFindings(devices: readonly RolloutDevice[]): CohortFinding
 
 /** True when the devices that turned back are, by SPRT, more than a good version's 0.5 %. */
 export function rollbacksHalt(turnedBack: number, stayed: number): boolean {
-  const failure = Math.log(ROLLBACK_RATE_BAD / ROLLBACK_RATE_GOOD);
-  const success = Math.log((1 - ROLLBACK_RATE_BAD) / (1 - ROLLBACK_RATE_GOOD));
-  return turnedBack * failure + stayed * success >= Math.log(1 / SPRT_ALPHA);
+  return sprtLnRatio(ROLLBACK_SPRT, turnedBack, turnedBack + stayed) >= sprtBounds(ROLLBACK_SPRT).upper;
 }
 
 function lastByGate(evidence: readonly Evidence[]): Evidence[] {

@@ -1,11 +1,10 @@
 // A control plane and agents as real processes in one temporary folder, with the committed digit readers.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { readFile } from 'node:fs/promises';
 import { onTestFinished } from 'vitest';
 import { ApiClient } from '#control-plane/cli/api-client.ts';
 import type { AgentStatus } from '#agent/supervisor/status.ts';

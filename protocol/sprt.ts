@@ -19,6 +19,11 @@ export function sprtBounds({ alpha, beta }: SprtPlan): { upper: number; lower: n
   return { upper: Math.log((1 - beta) / alpha), lower: Math.log(beta / (1 - alpha)) };
 }
 
+/** ln of the likelihood ratio p1 to p0 after `k` bad ones in `n`. */
+export function sprtLnRatio({ p0, p1 }: Pick<SprtPlan, 'p0' | 'p1'>, k: number, n: number): number {
+  return k * Math.log(p1 / p0) + (n - k) * Math.log((1 - p1) / (1 - p0));
+}
+
 export class Sprt {
   readonly plan: SprtPlan;
   readonly #upper: number;
@@ -50,8 +55,7 @@ export class Sprt {
 
   /** ln of the likelihood ratio p1 to p0 of all observations. */
   get lnRatio(): number {
-    const { p0, p1 } = this.plan;
-    return this.#k * Math.log(p1 / p0) + (this.#n - this.#k) * Math.log((1 - p1) / (1 - p0));
+    return sprtLnRatio(this.plan, this.#k, this.#n);
   }
 
   observe(isBad: boolean): SprtDecision {

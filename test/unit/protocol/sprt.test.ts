@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HEALTH_SPRT, Sprt, sprtBounds } from '#agent/domain/sprt.ts';
+import { HEALTH_SPRT, Sprt, sprtBounds } from '#protocol/sprt.ts';
 import { seededUniform } from '#test/bench/seeded-uniform.ts';
 
 function decideAt(rate: number, uniform: () => number): { decision: string; n: number } {
