@@ -7,7 +7,7 @@ import { describeError, HoldfastError } from '#protocol/errors.ts';
 import type { BlobRef } from '#protocol/identifiers.ts';
 import { backoffMs } from '../domain/backoff.ts';
 import { DISK_RESERVE_BYTES } from '../domain/room.ts';
-import type { ArtifactSource } from '../ports/artifact-source.ts';
+import type { ArtifactSource, FetchOptions } from '../ports/artifact-source.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import { sleep } from '../ports/sleep.ts';
@@ -28,8 +28,6 @@ export interface HttpsArtifactsOptions {
   /** Free bytes of the folder's disk; the file system's own answer unless told. */
   readonly freeBytes?: () => Promise<number>;
 }
-
-type FetchOptions = Parameters<ArtifactSource['fetch']>[1];
 
 export class HttpsArtifacts implements ArtifactSource {
   readonly #options: HttpsArtifactsOptions;
@@ -71,7 +69,7 @@ export class HttpsArtifacts implements ArtifactSource {
         const error = await this.#named(cause, blob, options.signal);
         if (error instanceof WrongBytes || error instanceof Refusal) wrong++;
         else if (error.code !== 'download-failed') throw error;
-        if (wrong >= MAX_WRONG) throw error;
+        if (wrong >= MAX_WRONG || attempt === options.tries) throw error;
         logger.warn('a download was interrupted and is tried again', { sha256: blob.sha256, attempt, error });
         await sleep(clock, backoffMs(attempt, BACKOFF, chance.uniform()), options.signal);
       }

@@ -47,7 +47,7 @@ export function deploymentFromOrder(order: VerifiedOrder, atMs: number): Journal
   return { ...deploymentFromHint({ rolloutId, seq, targetPath: order.targetPath }, atMs), order };
 }
 
-/** The deployment after an event; the very same value when the event means nothing in its state. */
+/** The deployment after an event, with the evidence of the present attempt; the very same value when the event means nothing in its state. */
 export function moved(
   deployment: JournalDeployment,
   event: DeploymentEvent,
@@ -68,7 +68,7 @@ export function moved(
       ...report,
       ...told,
       state: to,
-      evidence: [...report.evidence, ...evidence].slice(-MAX_EVIDENCE),
+      evidence: [...(event === 'restarted' ? [] : report.evidence), ...evidence].slice(-MAX_EVIDENCE),
       history: shortened([...report.history, { from: report.state, to, atMs, ...told }]),
     },
     stateSinceMs: atMs,

@@ -8,6 +8,12 @@ import type { ReleaseManifest } from '#protocol/release.ts';
 import type { InstalledRelease, JournalState } from '../ports/journal.ts';
 import type { VerifiedOrder } from '../ports/release-verifier.ts';
 
+/** What a step may say; all other events are the rules' own. */
+export type StepEvent = Exclude<
+  DeploymentEvent,
+  'notify' | 'order-verified' | 'already-serving' | 'restarted' | 'supersede' | 'cancel'
+>;
+
 export type Happening =
   /** The agent started; `boot` names this run. */
   | { readonly kind: 'boot'; readonly boot: string; readonly profile: string }
@@ -20,7 +26,7 @@ export type Happening =
       readonly kind: 'step';
       readonly seq: number;
       readonly state: DeploymentState;
-      readonly event: DeploymentEvent;
+      readonly event: StepEvent;
       readonly reason?: DeploymentReason | undefined;
       readonly detail?: string | undefined;
       readonly evidence?: readonly Evidence[] | undefined;

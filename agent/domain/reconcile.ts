@@ -87,6 +87,7 @@ function afterStep(
 ): JournalState {
   const { deployment } = state;
   if (deployment?.report.seq !== step.seq || deployment.report.state !== step.state) return state;
+  if (step.event === 'activated' && !isFlipped(state)) return state;
   const next = moved(deployment, step.event, { ...step, atMs });
   if (next === deployment) return state;
   const goesBack = next.report.state === 'rolled-back' && isFlipped(state);

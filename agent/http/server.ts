@@ -1,6 +1,6 @@
 // The agent's HTTP server on 127.0.0.1. It takes the port first, so that a busy one is told at once; until
-// the agent is put together it answers 503, and lets inference wait. Invariants: requests for another host name are refused (DNS
-// rebinding), and so are changes that a page of another site asks for.
+// the agent is put together it answers 503, and lets inference wait. Invariants: requests for another host
+// name are refused (DNS rebinding), and so are changes that a page of another site asks for.
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

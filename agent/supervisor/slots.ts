@@ -15,6 +15,8 @@ import type { ServedSlot } from './serving/serving-types.ts';
 import type { Serving } from './serving/serving.ts';
 
 const WARM_UP_ROUNDS = 5;
+/** What is loaded was downloaded before; bytes that went bad since are asked for again, but not waited for. */
+const TRIES = 2;
 
 export interface SlotsDeps {
   readonly runtime: Runtime;
@@ -135,8 +137,8 @@ export class Slots implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<LoadedSlot> {
     const { artifacts, runtime, profile, logger } = this.#deps;
-    const weightsPath = await artifacts.fetch(manifest.variant.weights, { signal });
-    const goldenPath = await artifacts.fetch(manifest.contract.golden, { signal });
+    const weightsPath = await artifacts.fetch(manifest.variant.weights, { signal, tries: TRIES });
+    const goldenPath = await artifacts.fetch(manifest.contract.golden, { signal, tries: TRIES });
     signal.throwIfAborted();
     const load = { weightsPath, goldenPath, contract: manifest.contract, profile };
     const worker = await runtime.spawn(slot);

@@ -128,13 +128,14 @@ export class AgentWorld {
   }
 
   /** SIGKILL at this very moment, and a new process on the same disk. */
-  async killAndRestart(): Promise<AgentWorld> {
+  async killAndRestart(change: (next: AgentWorld) => void = () => undefined): Promise<AgentWorld> {
     const state = structuredClone(this.state);
     this.journal.failure = new Error('this process is dead');
     this.transport.disconnect();
     await this.supervisor[Symbol.asyncDispose]();
     const next = new AgentWorld(this.#folder, this, state);
     next.verifier.order = this.verifier.order;
+    change(next);
     await next.boot();
     return next;
   }

@@ -33,11 +33,13 @@ export class BlobGateway {
     server.on('request', (request, response) => gateway.#answer(request, response));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    onTestFinished(async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    });
+    onTestFinished(() => gateway.stop());
     return gateway;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
   }
 
   get url(): string {

@@ -36,7 +36,10 @@ export class MemoryArtifacts implements ArtifactSource {
     await mkdir(this.#folder, { recursive: true });
     const path = join(this.#folder, blob.sha256);
     if ((await readdir(this.#folder)).includes(blob.sha256)) return path;
-    while (this.isAway) await this.#change(options.signal);
+    for (let tries = 1; this.isAway && !options.signal.aborted; tries++) {
+      if (tries === options.tries) throw new HoldfastError('download-failed', 'nobody answers');
+      await this.#change(options.signal, options.tries !== undefined);
+    }
     if (options.signal.aborted) throw new HoldfastError('cancelled', 'the download was stopped');
     const bytes = this.remote.get(blob.sha256);
     if (bytes === undefined) throw new HoldfastError('download-failed', `there is no blob ${blob.sha256}`);
@@ -55,7 +58,8 @@ export class MemoryArtifacts implements ArtifactSource {
     }
   }
 
-  #change(signal: AbortSignal): Promise<void> {
+  #change(signal: AbortSignal, isHasty: boolean): Promise<void> {
+    if (isHasty) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const tell = (): void => {
         this.#waiting.delete(tell);

@@ -1,11 +1,12 @@
 // What a step of a deployment gets and gives. A step acts on the world and says which event of the
 // transition table follows; it never writes the deployment's state itself.
 
-import type { DeploymentEvent, DeploymentReason } from '#protocol/deployment.ts';
+import type { DeploymentReason } from '#protocol/deployment.ts';
 import { describeError, errorCodeOf } from '#protocol/errors.ts';
 import type { Evidence, Gate } from '#protocol/evidence.ts';
 import type { DeviceProfile } from '#protocol/profile.ts';
 import type { ReleaseManifest } from '#protocol/release.ts';
+import type { StepEvent } from '../../domain/happening.ts';
 import { hardEvidence } from '../../domain/hard-evidence.ts';
 import type { ArtifactSource } from '../../ports/artifact-source.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -45,7 +46,7 @@ export interface StepContext {
 }
 
 export interface StepResult {
-  readonly event: DeploymentEvent;
+  readonly event: StepEvent;
   readonly reason?: DeploymentReason;
   readonly detail?: string;
   readonly evidence?: readonly Evidence[];

@@ -16,6 +16,7 @@ interface Subject {
   readonly source: ArtifactSource;
   readonly remote: Map<string, Buffer>;
   readonly folder: string;
+  readonly away: () => Promise<void>;
 }
 
 async function overHttps(): Promise<Subject> {
@@ -33,14 +34,15 @@ async function overHttps(): Promise<Subject> {
     chance: { uniform: () => 0, id: () => 'x' },
     logger: silentLogger,
   });
-  return { source, remote: gateway.blobs, folder };
+  return { source, remote: gateway.blobs, folder, away: () => gateway.stop() };
 }
 
 async function fromMemory(): Promise<Subject> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-blobs-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const source = new MemoryArtifacts(folder);
-  return { source, remote: source.remote, folder };
+  const away = (): Promise<void> => Promise.resolve(void (source.isAway = true));
+  return { source, remote: source.remote, folder, away };
 }
 
 const BYTES = Buffer.from('some weights');
@@ -69,6 +71,14 @@ describe.each([
     remote.set(BLOB.sha256, Buffer.from('some weights and more'));
     await expect(source.fetch(BLOB, { signal: never })).rejects.toMatchObject({ code: 'length-mismatch' });
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('that nobody answers for are given up after the tries that were allowed', async () => {
+    const { source, away } = await make();
+    await away();
+    await expect(source.fetch(BLOB, { signal: never, tries: 2 })).rejects.toMatchObject({
+      code: 'download-failed',
+    });
   });
 
   test('are not fetched after an abort', async () => {

@@ -150,9 +150,9 @@ describe('an agent with a control plane', () => {
     await fleet.publish(5);
 
     const refusals: number[] = [];
-    let isOver = false;
+    const over = new AbortController();
     const camera = (async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const status = await agent.infer().catch(() => null);
         if (status !== null && status !== 200) refusals.push(status);
       }
@@ -169,7 +169,7 @@ describe('an agent with a control plane', () => {
       }
       return false;
     }, 'version 5 in spite of the kills');
-    isOver = true;
+    over.abort();
     await camera;
     expect(kills.size).toBeGreaterThanOrEqual(2);
     expect((await agent.status()).active?.version).toBe(5);

@@ -49,7 +49,7 @@ describe('a wrong setting', () => {
     [['--log-level', 'loud'], {}, '--log-level'],
     [[], { HOLDFAST_AGENT_HTTP_PORT: 'eighty' }, 'HOLDFAST_AGENT_HTTP_PORT'],
   ] as [string[], NodeJS.ProcessEnv, string][])('%j %j is named', (argv, env, name) => {
-    expect(() => read(argv, env)).toThrowError(
+    expect(() => read(argv, env)).toThrow(
       expect.objectContaining({
         code: 'bad-config',
         message: expect.stringContaining(name),

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseJournal } from '#agent/adapters/journal-schema.ts';
-import type { Happening } from '#agent/domain/happening.ts';
+import { isFlipped } from '#agent/domain/deployment-journal.ts';
+import type { Happening, StepEvent } from '#agent/domain/happening.ts';
 import { activeRelease, brokenInvariant, emptyJournal } from '#agent/domain/journal-state.ts';
 import { planOf } from '#agent/domain/plan.ts';
 import { reconcile } from '#agent/domain/reconcile.ts';
@@ -13,13 +14,15 @@ import { aManifest, anInstalled, anOrder, TEST_PROFILE } from '#test/fakes/agent
 
 const version = fc.integer({ min: 1, max: 4 });
 const seq = fc.integer({ min: 1, max: 40 });
-const event = fc.constantFrom(...DEPLOYMENT_EVENTS);
+const RULES_OWN = ['notify', 'order-verified', 'already-serving', 'restarted', 'supersede', 'cancel'];
+const STEP_EVENTS = DEPLOYMENT_EVENTS.filter((one): one is StepEvent => !RULES_OWN.includes(one));
+const event = fc.constantFrom(...STEP_EVENTS);
 
 /** Steps and flips name "the deployment in hand" when they are carried out, or a stale one. */
 type Script =
   | { kind: 'boot' } | { kind: 'local-rollback' } | { kind: 'unservable' }
   | { kind: 'hint' | 'order'; seq: number; version: number; profile: string }
-  | { kind: 'step'; event: (typeof DEPLOYMENT_EVENTS)[number]; stale: boolean }
+  | { kind: 'step'; event: StepEvent; stale: boolean }
   | { kind: 'flip' } | { kind: 'manifest' } | { kind: 'quarantined'; version: number }
   | { kind: 'walk' }; // prettier-ignore
 
@@ -120,6 +123,8 @@ test('any sequence of orders, steps, restarts and roll backs keeps every invaria
           expect(state.highestSeq).toBeGreaterThanOrEqual(before.highestSeq);
           expect(chainIsLegal(state)).toBe(true);
           expect(state.deployment?.report.attempts ?? 1).toBeLessThanOrEqual(MAX_ATTEMPTS + 1);
+
+          if (state.deployment?.report.state === 'probation') expect(isFlipped(state)).toBe(true);
 
           const was = before.deployment?.report;
           const is = state.deployment?.report;

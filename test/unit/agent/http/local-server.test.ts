@@ -164,7 +164,7 @@ describe('requests of strangers', () => {
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
   ])('from a page of another site change nothing: %o', async (headers) => {
-    const answer = await ask('POST', '/api/rollback', headers as unknown as Record<string, string>);
+    const answer = await ask('POST', '/api/rollback', headers);
     expect(JSON.parse(answer.text)).toMatchObject({ code: 'forbidden' });
     expect(agent.rollBacks).toBe(0);
   });

@@ -103,6 +103,16 @@ test('a release that cannot be brought up again is left for the one before it', 
   expect(events).toContain('local-rollback');
 });
 
+test('a release whose bytes went bad on disk is left for the one before it, though nobody answers', async () => {
+  const before = await upgradeAt('probation');
+  await before.passUntil(1_000, () => before.report?.state === 'healthy');
+  const { variant, contract } = before.state.slots.a!.manifest;
+  await before.artifacts.keepOnly(new Set([variant.weights.sha256, contract.golden.sha256]));
+  const world = await before.killAndRestart((next) => (next.artifacts.isAway = true));
+  await world.passUntil(1_000, () => world.serves === 1);
+  expect(world.state).toMatchObject({ active: 'a', previous: null });
+});
+
 test('weights that crash again and again in service are quarantined, left, and not taken again', async () => {
   const world = await upgradeAt('probation');
   await world.passUntil(1_000, () => world.report?.state === 'healthy');
