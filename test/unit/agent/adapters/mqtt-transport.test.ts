@@ -122,6 +122,17 @@ test('sends to its own topics, state retained and events not, and is done when t
     body: EVENT,
   });
   expect(seen?.retain).toBe(false);
+  const state = {
+    agentVersion: '1',
+    profile: 'cpu-generic',
+    active: null,
+    previous: null,
+    deployment: null,
+    quarantined: [],
+  };
+  await mine.send({ leaf: 'reported', seq: 1, boot: 'boot-1', body: state });
+  const reported = broker.seen.find(({ topic }) => topic === deviceTopic('test', 'gate-1', 'reported'));
+  expect(reported?.retain).toBe(true);
 });
 
 test('refuses to send what no receiver would take, and what nobody is there for', async () => {

@@ -69,12 +69,29 @@ describe('a release beside the one in service', () => {
     await world.untilState('shadow');
     await world.trafficUntil(() => world.report?.state === 'rolled-back');
     expect(world.report).toMatchObject({ reason: 'latency-regression' });
-    expect(world.report?.evidence.find(({ gate }) => gate === 'latency')).toMatchObject({
-      verdict: 'fail',
-      method: 'e-process',
-    });
+    const latency = world.report?.evidence.filter(({ gate }) => gate === 'latency') ?? [];
+    expect(latency.map(({ verdict, method }) => [verdict, method])).toEqual([
+      ['inconclusive', 'e-process'],
+      ['fail', 'e-process'],
+    ]);
+    expect(latency[0]?.summary).toContain('in a first process');
     expect(world.serves).toBe(1);
     await world.until(() => world.runtime.workers.filter(({ isAlive }) => isAlive).length === 1);
+  });
+
+  test('that was slow only by the luck of its first process takes over', async () => {
+    const world = await AgentWorld.start();
+    await world.settleOn(1, 1);
+    let processes = 0;
+    world.publish(2, (worker) => {
+      processes++;
+      answers(1, { latencyMs: processes === 1 ? 12 : 5 })(worker);
+    });
+    world.order(2, 2);
+    await world.untilState('shadow');
+    await world.trafficUntil(() => world.report?.state === 'probation');
+    expect(processes).toBe(2);
+    expect(world.serves).toBe(2);
   });
 
   test('that disagrees is held for a person, and promoted by a direct order without a new download', async () => {

@@ -131,9 +131,12 @@ describe('a newer order', () => {
     world.order(1, 1);
     await world.untilState('probation', 1);
     world.order(2, 1);
+    const orderedAtMs = world.clock.nowMs();
     await world.clock.advance(2_000);
     expect(world.report).toMatchObject({ seq: 1, state: 'probation' });
-    await world.passUntil(1_000, () => world.report?.seq === 2 && world.report.state === 'healthy');
+    await world.passUntil(500, () => world.report?.state === 'healthy');
+    await world.untilState('healthy', 2);
+    expect(world.clock.nowMs() - orderedAtMs).toBeLessThan(20_000); // not by the next poll
     const first = events(world).findLast((event) => event.kind === 'deployment' && event.report.seq === 1);
     expect(first).toMatchObject({ report: { state: 'healthy' } });
   });
