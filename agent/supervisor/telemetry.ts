@@ -2,7 +2,6 @@
 // windows are told once a minute, so that the control plane still sees temperature and memory.
 
 import { emptySketch, mergeSketches } from '#protocol/latency-sketch.ts';
-import type { LatencySketch } from '#protocol/latency-sketch.ts';
 import type { RunningRelease, TelemetryBody } from '#protocol/messages.ts';
 import { activeRelease } from '../domain/journal-state.ts';
 import { withTelemetry } from '../domain/outbox.ts';
@@ -26,16 +25,8 @@ export interface TelemetryDeps {
   readonly windowMs: number;
 }
 
-/** Since this start of the agent. */
-export interface ServiceTotals {
-  readonly requests: number;
-  readonly errors: number;
-  readonly rejected: number;
-  readonly labelled: number;
-  readonly correct: number;
-  /** Of the release in service now. */
-  readonly latency: LatencySketch;
-}
+/** Since this start of the agent; the latency is of the release in service. */
+export type ServiceTotals = Omit<ReleaseWindow, 'release'>;
 
 const NOTHING: ServiceTotals = {
   requests: 0,

@@ -7,7 +7,7 @@ import { pageRoutes } from '#agent/http/page.ts';
 import { LocalServer } from '#agent/http/server.ts';
 import { AgentWorld } from '#test/fakes/agent-world.ts';
 import { silentLogger } from '#test/fakes/silent-logger.ts';
-import { chromiumPath, skipWithout } from '../skip-reason.ts';
+import { chromiumPath, skipWithout } from '#test/skip-reason.ts';
 
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -78,7 +78,7 @@ describe.skipIf(skipWithout('Chromium', executablePath, 'install chromium, or se
       await open();
       await text('deployment').getByText('It is slower than the version in service.').waitFor();
       await text('deployment')
-        .getByText(/5\.00 ms in service, 12\.0 ms here at the median/)
+        .getByText(/^5\.00 ms in service, 12\.0 ms here at the median/)
         .waitFor();
       expect(await page.getByRole('button', { name: /Roll back/ }).isVisible()).toBe(false);
       expect(complaints).toEqual([]);

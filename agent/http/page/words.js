@@ -98,7 +98,8 @@ export function inPlainWords(evidence) {
   const { gate, n, k, baselineP50Ms, candidateP50Ms, ratio, summary } = evidence;
   if (gate === 'latency' && baselineP50Ms !== undefined) {
     const times = `${millis(baselineP50Ms)} in service, ${millis(candidateP50Ms)} here at the median (${ratio.toFixed(2)} times)`;
-    return `${times}. Clearly slower in ${k} of ${n} requests run on both. ${odds(evidence)}`;
+    const where = summary.startsWith('in a first process') ? 'In a first process: ' : '';
+    return `${where}${times}. Clearly slower in ${k} of ${n} requests run on both. ${odds(evidence)}`;
   }
   if (gate === 'errors' && n !== undefined) {
     return n === 0

@@ -4,6 +4,7 @@
 import { STATE_DEADLINE_MS } from '#protocol/deployment.ts';
 import { hardEvidence } from '../../domain/hard-evidence.ts';
 import type { Step, StepResult } from './step.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export const notified: Step = async ({ deployment, deps, signal }) => {
   const end = Promise.withResolvers<StepResult>();
@@ -13,12 +14,9 @@ export const notified: Step = async ({ deployment, deps, signal }) => {
     const evidence = [hardEvidence('metadata', 'fail', detail, deps.clock.nowMs())];
     end.resolve({ event: 'fail', reason: 'metadata-refused', detail, evidence });
   });
-  const stop = (): void => end.reject(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
   try {
-    return await end.promise;
+    return await untilAborted(end.promise, signal);
   } finally {
-    signal.removeEventListener('abort', stop);
     timer.cancel();
   }
 };

@@ -4,6 +4,7 @@
 import { HealthGate } from '../../domain/health-gate.ts';
 import { isRunning } from '../slots.ts';
 import { manifestOf, orderOf, type Step, type StepResult } from './step.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export const probation: Step = async (context) => {
   const { deps, signal } = context;
@@ -25,12 +26,9 @@ export const probation: Step = async (context) => {
   const end = deps.clock.after(orderOf(context).order.policy.probationMs, () => {
     verdict.resolve({ event: 'probation-passed', evidence: [gate.evidence(deps.clock.nowMs())] });
   });
-  const stop = (): void => verdict.reject(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
   try {
-    return await verdict.promise;
+    return await untilAborted(verdict.promise, signal);
   } finally {
-    signal.removeEventListener('abort', stop);
     end.cancel();
   }
 };

@@ -8,6 +8,7 @@ import { hardEvidence } from '../../domain/hard-evidence.ts';
 import { candidateSlot } from '../../domain/journal-state.ts';
 import { ShadowJudge, type ShadowJudgement } from '../../domain/shadow-judge.ts';
 import { failure, manifestOf, orderOf, type Step, type StepContext, type StepResult } from './step.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export const shadow: Step = async (context) => {
   const { deps, signal } = context;
@@ -59,13 +60,9 @@ async function trial(context: StepContext, endMs: number): Promise<StepResult> {
   const deadline = deps.clock.after(Math.max(0, endMs - deps.clock.monotonicMs()), () => {
     verdict.resolve(resultOf(judge.judgementAtDeadline(deps.clock.nowMs())));
   });
-  const stop = (): void => verdict.reject(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
   try {
-    signal.throwIfAborted();
-    return await verdict.promise;
+    return await untilAborted(verdict.promise, signal);
   } finally {
-    signal.removeEventListener('abort', stop);
     deadline.cancel();
     run.stop();
   }

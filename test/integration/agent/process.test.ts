@@ -189,7 +189,7 @@ describe('an agent with a control plane', () => {
     await until(online, 'the device online');
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
-    expect(await online()).toBe(false);
+    await until(async () => !(await online()), 'the device offline');
     expect(await log).toContain('"msg":"stopped"');
   });
 });
