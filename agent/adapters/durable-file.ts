@@ -2,7 +2,7 @@
 // Invariant: after any crash the path holds the whole old bytes or the whole new ones.
 
 import { constants } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 export interface DurableWriteOptions {
@@ -44,8 +44,20 @@ export async function syncDirectory(path: string): Promise<void> {
   await handle.sync();
 }
 
-/** Makes a directory that only this user may read, with its parents, and makes its name last. */
+/**
+ * Makes a directory that only this user may read, with its parents, and makes its name last. Step by step:
+ * mkdir's own recursion never ends where a directory exists but takes no others, as in /proc.
+ */
 export async function makeDirectoryDurably(path: string): Promise<void> {
-  const firstMade = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (firstMade !== undefined) await syncDirectory(dirname(firstMade));
+  if (await isDirectory(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeDirectoryDurably(parent);
+  await mkdir(path, { mode: 0o700 }).catch(async (error: unknown) => {
+    if (!(await isDirectory(path))) throw error;
+  });
+  await syncDirectory(parent);
+}
+
+function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isDirectory(), () => false); // prettier-ignore
 }

@@ -54,7 +54,9 @@ export class JournalFile<T> implements Adapter<T> {
   async write(value: T): Promise<void> {
     const { path } = this.#options;
     const temporary = `${path}${TEMPORARY_SUFFIX}`;
-    await writeAndSync(temporary, frame(value), 0o600);
+    await writeAndSync(temporary, frame(value), 0o600).catch((cause: unknown) => {
+      throw isDiskFull(cause) ? diskFull(path, cause) : cause;
+    });
     await rename(path, this.#previousPath).catch(ignoreMissing);
     await renameDurably(temporary, path);
   }
@@ -91,6 +93,17 @@ async function readOrNull(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch((error: unknown) => {
     ignoreMissing(error);
     return null;
+  });
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
+
+function diskFull(path: string, cause: unknown): HoldfastError {
+  return new HoldfastError('disk-full', `no space left to write ${path}`, {
+    hint: 'free space on the disk of the data folder; what serves goes on, and nothing else is begun until then',
+    cause,
   });
 }
 

@@ -18,8 +18,10 @@ export interface Room {
 /** Before anything is known of the release: only that the disk is not full. */
 export function roomForManifest(snapshot: SystemSnapshot): Room {
   const { diskFreeBytes, memoryAvailableBytes } = snapshot;
+  if (diskFreeBytes < DISK_RESERVE_BYTES)
+    return { enough: false, summary: diskFull(DISK_RESERVE_BYTES, diskFreeBytes) };
   return {
-    enough: diskFreeBytes >= DISK_RESERVE_BYTES,
+    enough: true,
     summary: `${bytesInWords(diskFreeBytes)} of disk and ${bytesInWords(memoryAvailableBytes)} of memory are free`,
   };
 }
@@ -35,8 +37,7 @@ export function roomForRelease(
   const shortfalls = [
     weightsBytes > profile.budgets.weightsBytes &&
       `weights of ${bytesInWords(weightsBytes)} are over the profile's ${bytesInWords(profile.budgets.weightsBytes)}`,
-    diskBytes > snapshot.diskFreeBytes &&
-      `${bytesInWords(diskBytes)} of disk are needed and ${bytesInWords(snapshot.diskFreeBytes)} are free`,
+    diskBytes > snapshot.diskFreeBytes && diskFull(diskBytes, snapshot.diskFreeBytes),
     memoryBytes > snapshot.memoryAvailableBytes &&
       `the contract declares ${bytesInWords(memoryBytes)} of memory and ${bytesInWords(snapshot.memoryAvailableBytes)} are available`,
   ].filter((shortfall) => shortfall !== false);
@@ -45,4 +46,8 @@ export function roomForRelease(
     enough: true,
     summary: `${bytesInWords(diskBytes)} of disk and ${bytesInWords(memoryBytes)} of memory are needed; ${bytesInWords(snapshot.diskFreeBytes)} and ${bytesInWords(snapshot.memoryAvailableBytes)} are there`,
   };
+}
+
+function diskFull(neededBytes: number, freeBytes: number): string {
+  return `disk-full: ${bytesInWords(neededBytes)} of disk are needed and ${bytesInWords(freeBytes)} are free (free space on the disk of the data folder)`;
 }

@@ -122,11 +122,12 @@ export class DeploymentRunner implements AsyncDisposable {
   /** A journal that cannot be written (full disk) is tried again: acting without it is not allowed. */
   async #write(happening: Happening): Promise<Verdict> {
     const { keeper, logger, clock } = this.#deps;
-    for (;;) {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         return await keeper.happened(happening);
       } catch (error) {
-        logger.error('the journal could not be written; trying again', { happening: happening.kind, error });
+        const level = attempt === 1 ? 'error' : 'debug';
+        logger[level]('the journal could not be written; trying again', { happening: happening.kind, error });
       }
       try {
         await sleep(clock, JOURNAL_RETRY_MS, this.#stopping.signal);

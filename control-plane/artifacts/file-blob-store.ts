@@ -35,7 +35,8 @@ export class FileBlobStore implements BlobStore {
   ): Promise<BlobRef> {
     const path = this.path(sha256);
     const present = await this.sizeBytes(sha256);
-    if (present !== null) return { sha256, sizeBytes: present };
+    // What a bad disk changed is replaced: uploading again is the way to mend it.
+    if (present !== null && (await isWhole(path, sha256))) return { sha256, sizeBytes: present };
     const temporary = join(this.#directory, `${randomUUID()}${TEMPORARY_SUFFIX}`);
     try {
       const sizeBytes = await writeChecked(temporary, sha256, stream, limits.maxBytes);
@@ -115,6 +116,13 @@ export class FileBlobStore implements BlobStore {
       throw error;
     }
   }
+}
+
+/** Whether the stored bytes still hash to their name. */
+async function isWhole(path: string, sha256: string): Promise<boolean> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) hash.update(chunk);
+  return hash.digest('hex') === sha256;
 }
 
 /** Writes and syncs the stream; resolves to its length once the bytes hash to `sha256`. */

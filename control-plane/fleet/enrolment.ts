@@ -154,7 +154,7 @@ export class Enrolment {
   #requireProfile(profile: string): void {
     if (this.#deps.isProfile(profile)) return;
     throw new HoldfastError('profile-unknown', `there is no profile ${profile}`, {
-      hint: 'list the profiles to see their names',
+      hint: 'GET /api/v1/profiles lists those there are',
     });
   }
 }

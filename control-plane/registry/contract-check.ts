@@ -21,6 +21,17 @@ export interface GraphSignature {
 export function assertContractMatches(contract: ModelContract, graph: GraphSignature): void {
   compareAll('input', contract.inputs, graph.inputs);
   compareAll('output', contract.outputs, graph.outputs);
+  compareLabels(contract);
+}
+
+/** No labels is fine (classes are then named by number); some must be one for each class. */
+function compareLabels({ postprocess, outputs, labels }: ModelContract): void {
+  if (postprocess.kind !== 'classify' || labels.length === 0) return;
+  const classes = outputs.find(({ name }) => name === postprocess.output)?.shape.at(-1) ?? -1;
+  if (classes === -1 || classes === labels.length) return;
+  throw mismatch(
+    `the output "${postprocess.output}" has ${classes} classes, the contract ${labels.length} labels`,
+  );
 }
 
 function compareAll(kind: string, declared: readonly TensorSpec[], actual: readonly GraphValue[]): void {

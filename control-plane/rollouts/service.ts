@@ -222,7 +222,9 @@ export class RolloutService {
       .execute();
     const unknown = (selector.devices ?? []).filter((id) => !rows.some((row) => row.id === id));
     if (unknown.length > 0)
-      throw new HoldfastError('not-found', `there is no device ${unknown.slice(0, 5).join(', ')}`);
+      throw new HoldfastError('not-found', `there is no device ${unknown.slice(0, 5).join(', ')}`, {
+        hint: 'list the devices to see their ids',
+      });
     return rows.filter(
       (row) =>
         (selector.devices === undefined || selector.devices.includes(row.id)) &&

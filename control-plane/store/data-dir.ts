@@ -1,8 +1,8 @@
 // The data folder and its lock. Invariant: one control plane at a time has the folder; the operating
 // system frees the lock when its process ends, however it ends, since SQLite holds it as a file lock.
 
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '#protocol/errors.ts';
 
@@ -21,7 +21,7 @@ export interface DataDir extends Disposable {
 /** Makes and locks the folder. Errors: `data-dir-locked`, `bad-config` when it cannot be written. */
 export async function openDataDir(path: string): Promise<DataDir> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path);
   } catch (cause) {
     throw unusable(path, cause);
   }
@@ -36,6 +36,18 @@ export async function openDataDir(path: string): Promise<DataDir> {
     throw unusable(path, cause);
   }
   return { path, scratchPath, [Symbol.dispose]: () => lock.close() };
+}
+
+/** Step by step: mkdir's own recursion never ends where a folder exists but takes no others, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  const parent = dirname(path);
+  if (parent !== path && !(await isFolder(parent))) await makeFolder(parent);
+  await mkdir(path, { mode: 0o700 });
+}
+
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isDirectory(), () => false); // prettier-ignore
 }
 
 async function takeLock(path: string): Promise<DatabaseSync> {

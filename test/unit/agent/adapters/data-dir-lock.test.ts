@@ -60,3 +60,7 @@ test('a folder that is a file, or cannot be written, is a wrong setting', async 
   await chmod(folder, 0o500);
   await expect(lockDataDir(folder)).rejects.toMatchObject({ code: 'bad-config' });
 });
+
+test('a folder below one that takes no others, as /proc on Linux, is a wrong setting', async () => {
+  await expect(lockDataDir('/proc/holdfast-nothing/inside')).rejects.toMatchObject({ code: 'bad-config' });
+});

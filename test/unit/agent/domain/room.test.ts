@@ -16,7 +16,11 @@ test('there is room when disk, memory and profile allow, and each shortfall is s
   const profile = testProfile();
   const manifest = aManifest(1);
   expect(roomForManifest(snapshot).enough).toBe(true);
-  expect(roomForManifest({ ...snapshot, diskFreeBytes: 1e6 })).toMatchObject({ enough: false });
+  expect(roomForManifest({ ...snapshot, diskFreeBytes: 1e6 })).toEqual({
+    enough: false,
+    summary:
+      'disk-full: 67 MB of disk are needed and 1.0 MB are free (free space on the disk of the data folder)',
+  });
   expect(roomForRelease(manifest, profile, snapshot)).toMatchObject({ enough: true });
   expect(roomForRelease(manifest, profile, { ...snapshot, diskFreeBytes: 1e7 })).toMatchObject({
     enough: false,

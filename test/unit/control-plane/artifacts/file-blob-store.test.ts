@@ -39,6 +39,14 @@ describe('a blob store', () => {
     expect(await blobs.sizeBytes(sha256)).toBe(bytes.length);
   });
 
+  it('is mended by a second upload when a disk has changed its bytes', async () => {
+    await blobs.put(sha256, streamOf(bytes), limits);
+    await writeFile(blobs.path(sha256), 'the bytes of a blub');
+    expect(await blobs.put(sha256, streamOf(bytes), limits)).toEqual({ sha256, sizeBytes: bytes.length });
+    expect(await blobs.bytes(sha256, 1_000)).toEqual(bytes);
+    expect(await readdir(folder)).toEqual([sha256]);
+  });
+
   it('shows nothing of a blob before all of it is there', async () => {
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => (release = resolve));

@@ -22,12 +22,21 @@ describe('a contract', () => {
     expect(() => assertContractMatches(withInput({ shape: [1, 1, 28, 28] }), graph)).not.toThrow();
   });
 
+  it('may leave the labels out', () => {
+    expect(() => assertContractMatches({ ...contract, labels: [] }, graph)).not.toThrow();
+  });
+
   it('may give a shape where the file states none', () => {
     const shapeless = { ...graph, inputs: [{ name: 'image', dtype: 'FP32', shape: null }] };
     expect(() => assertContractMatches(contract, shapeless)).not.toThrow();
   });
 
   it.each([
+    [
+      'labels for other classes',
+      { ...contract, labels: ['a', 'b'] },
+      'has 10 classes, the contract 2 labels',
+    ],
     ['another input name', withInput({ name: 'pixels' }), 'no input "pixels"; it has image'],
     ['another dtype', withInput({ dtype: 'UINT8' }), 'FP32 in the model, UINT8 in the contract'],
     ['another rank', withInput({ shape: [-1, 28, 28] }), '[-1, 28, 28] in the contract'],

@@ -42,3 +42,7 @@ it('says what to do when the path is not a folder', async () => {
   await writeFile(join(parent, 'file'), '');
   await expect(openDataDir(join(parent, 'file'))).rejects.toMatchObject({ code: 'bad-config' });
 });
+
+it('ends with a reason where an existing folder takes no others, as /proc on Linux', async () => {
+  await expect(openDataDir('/proc/holdfast-nothing/inside')).rejects.toMatchObject({ code: 'bad-config' });
+});
