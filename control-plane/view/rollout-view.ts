@@ -124,21 +124,21 @@ function waveNote(
 }
 
 function deviceRow(device: RolloutDevice): RolloutDeviceRow {
-  const { rollbackState } = device;
-  const isBack = rollbackState !== null;
-  const state = !isBack
-    ? device.state
-    : rollbackState === 'healthy'
-      ? 'back'
-      : `going back: ${rollbackState}`;
   return {
     id: device.deviceId,
     profile: device.profile,
-    state: device.seq === null ? 'waiting' : state,
+    state: stateInWords(device),
     tone: device.seq === null ? 'idle' : stateTone(device.state),
     why: device.reason === null ? null : reasonInWords(device.reason),
     evidence: device.evidence.map(evidenceRow),
   };
+}
+
+function stateInWords({ seq, state, rollbackState }: RolloutDevice): string {
+  if (seq === null) return 'waiting';
+  if (rollbackState === null) return state;
+  if (rollbackState === 'healthy') return 'back';
+  return rollbackState === 'cancelled' ? 'nothing to go back to' : `going back: ${rollbackState}`;
 }
 
 export function evidenceRow(evidence: Evidence): RolloutDeviceRow['evidence'][number] {

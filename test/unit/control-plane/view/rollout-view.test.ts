@@ -64,6 +64,12 @@ describe('rolloutScreen', () => {
     expect(rest?.note).toBe('never asked');
   });
 
+  it('says when a device had nothing to go back to', () => {
+    const first = device('a', 0, { seq: 1, state: 'failed', fromVersion: null, rollbackState: 'cancelled' });
+    const [wave] = rolloutScreen(rollout([first], { phase: 'rolled-back' }), 0).waves;
+    expect(wave?.devices[0]?.state).toBe('nothing to go back to');
+  });
+
   it('offers only commands that mean something in the phase', () => {
     expect(rolloutScreen(rollout([], { phase: 'paused' }), 0).commands).toEqual([
       'resume',
