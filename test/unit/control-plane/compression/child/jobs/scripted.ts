@@ -26,7 +26,7 @@ await serveJob(async (job, progress) => {
   if (act === 'grow') for (let block = 0; block < 60; block++) kept.push(await grown());
   if (act === 'spin') {
     progress({ phase: 'spin', done: 0, total: 1 });
-    await new Promise((resolve) => setTimeout(resolve, 20)); // lets the progress message leave
+    await new Promise((resolve) => setImmediate(resolve)); // a turn of the loop writes the progress message out
     for (;;);
   }
   progress({ phase: 'half', done: 1, total: 2 });
