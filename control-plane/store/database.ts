@@ -1,6 +1,7 @@
 // The control plane's database: SQLite in the data folder, or PostgreSQL by DATABASE_URL. INVARIANTS:
 // inside `transaction` every query goes through `trx` (on SQLite `db` would wait for the transaction
-// itself for ever); `afterCommit` actions run once the change is durable, and never when it is not.
+// itself for ever); `afterCommit` actions run once the change is durable, and never when it is not;
+// those of transactions that asked for order run in that order.
 
 import { join } from 'node:path';
 import { Kysely, sql } from 'kysely';
@@ -75,10 +76,18 @@ async function migrate(db: Kysely<Database>, dialect: SqlDialect): Promise<void>
   });
 }
 
+/** What a transaction does when it has ended. */
+interface Ending {
+  readonly actions: (() => void)[];
+  /** Set once the transaction asked for order: its place behind the one before it. */
+  turn?: { readonly before: Promise<void>; readonly end: () => void };
+}
+
 class KyselyStore implements Store {
   readonly db: Kysely<Database>;
   readonly dialect: SqlDialect;
-  readonly #actions = new WeakMap<Kysely<Database>, (() => void)[]>();
+  readonly #endings = new WeakMap<Kysely<Database>, Ending>();
+  #lastTurn: Promise<void> = Promise.resolve();
 
   constructor(db: Kysely<Database>, dialect: SqlDialect) {
     this.db = db;
@@ -87,28 +96,42 @@ class KyselyStore implements Store {
 
   async transaction<T>(work: (trx: Kysely<Database>) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      const actions: (() => void)[] = [];
+      const ending: Ending = { actions: [] };
       try {
         const result = await this.db.transaction().execute((trx) => {
-          this.#actions.set(trx, actions);
+          this.#endings.set(trx, ending);
           return work(trx);
         });
-        for (const action of actions) action();
+        await ending.turn?.before;
+        for (const action of ending.actions) action();
         return result;
       } catch (error) {
         if (attempt === MAX_ATTEMPTS || !RETRIED_CODES.has((error as { code?: unknown }).code)) throw error;
+      } finally {
+        ending.turn?.end();
       }
     }
   }
 
   afterCommit(trx: Kysely<Database>, action: () => void): void {
-    const actions = this.#actions.get(trx);
-    if (actions === undefined) throw new TypeError('afterCommit needs the trx of Store.transaction');
-    actions.push(action);
+    this.#endingOf(trx).actions.push(action);
   }
 
+  // The server grants the lock to the next transaction only after the commit of this one, so turns are taken
+  // in the order of commits; its answers to both commits may still be read here the other way round.
   async inOrder(trx: Kysely<Database>): Promise<void> {
     if (this.dialect === 'postgres') await sql`select pg_advisory_xact_lock(${ORDER_LOCK})`.execute(trx);
+    const ending = this.#endingOf(trx);
+    if (ending.turn !== undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    ending.turn = { before: this.#lastTurn, end: resolve };
+    this.#lastTurn = promise;
+  }
+
+  #endingOf(trx: Kysely<Database>): Ending {
+    const ending = this.#endings.get(trx);
+    if (ending === undefined) throw new TypeError('this needs the trx of Store.transaction');
+    return ending;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -119,14 +119,14 @@ function promises(newDatabase: () => Promise<string | undefined>): void {
     const committed: number[] = [];
     events.subscribe((event) => committed.push(event.id));
     await Promise.all(
-      Array.from({ length: 20 }, (_, n) =>
+      Array.from({ length: 400 }, (_, n) =>
         store.transaction(async (trx) => {
           await writeSetting(trx, `s${n}`, 'x');
           await events.append(news(`d${n}`), trx);
         }),
       ),
     );
-    expect(committed).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+    expect(committed).toEqual(Array.from({ length: 400 }, (_, n) => n + 1));
   });
 
   it('keeps a bounded number of events and never gives an id twice', async () => {
