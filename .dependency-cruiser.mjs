@@ -77,8 +77,14 @@ export default {
     forbid(
       'cli-only-protocol',
       'The command line knows the control plane by HTTP: protocol, view models and its own folder.',
-      { path: '^control-plane/cli/' },
+      { path: '^control-plane/cli/', pathNot: '^control-plane/cli/commands/compress/' },
       { path: '^(agent|control-plane)/', pathNot: '^control-plane/(cli|view)/' },
+    ),
+    forbid(
+      'cli-compress-alone',
+      'Compression of a file needs no control plane: its commands reach the compression itself, by one door.',
+      { path: '^control-plane/cli/commands/compress/' },
+      { path: '^(agent|control-plane)/', pathNot: '^control-plane/(cli|view|compression/alone)/' },
     ),
     forbid(
       'console-only-protocol',

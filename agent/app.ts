@@ -88,14 +88,15 @@ export async function startAgent(options: StartOptions): Promise<RunningAgent> {
       now: () => new Date(clock.nowMs()),
     }),
   );
-  const artifacts = new HttpsArtifacts({
-    directory: join(config.dataDir, 'blobs'),
-    gatewayUrl,
-    dispatcher,
-    clock,
-    chance,
-    logger,
-  });
+  const artifactsIn = (folder: string) =>
+    new HttpsArtifacts({
+      directory: join(config.dataDir, folder),
+      gatewayUrl,
+      dispatcher,
+      clock,
+      chance,
+      logger,
+    });
   const runtime = parts.use(
     new ProcessRuntime({ log: ({ text, ...worker }) => logger.info('worker', { ...worker, text }) }),
   );
@@ -122,7 +123,8 @@ export async function startAgent(options: StartOptions): Promise<RunningAgent> {
       boot,
       keeper: new JournalKeeper(journal, clock),
       transport,
-      artifacts,
+      artifacts: artifactsIn('blobs'),
+      candidates: artifactsIn('candidates'),
       verifier,
       readManifest: verifyManifest,
       runtime,

@@ -16,8 +16,10 @@ import { sessionRoutes } from './http/session-routes.ts';
 import { createSessions } from './http/sessions.ts';
 import type { Logger } from './logger.ts';
 import { openCore, type Core } from './open-core.ts';
+import type { DeviceTimer } from './registry/device-timer.ts';
 import { JobQueue } from './registry/job-queue.ts';
-import { makeVariants } from './registry/make-variants.ts';
+import { readMachine, type Machine } from './registry/machine.ts';
+import { makeVariants, type MakeVariantsDeps } from './registry/make-variants.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { Registry } from './registry/service.ts';
 import { repeat } from './repeated.ts';
@@ -47,8 +49,14 @@ const CONSOLE_DIR = new URL('./console/dist/', import.meta.url);
 export async function startControlPlane(options: ControlPlaneOptions): Promise<RunningControlPlane> {
   await using stack = new AsyncDisposableStack();
   const core = await openCore(options.config, options.log, stack);
+  const machine = await readMachine();
+  // Jobs begin when all else is there.
+  const deviceTimer: DeviceTimer = { time: (request) => devices.timer.time(request) };
   const jobs = stack.use(
-    new JobQueue({ ...core, work: (job, context) => makeVariants(makerDeps(core), job, context) }),
+    new JobQueue({
+      ...core,
+      work: (job, context) => makeVariants(makerDeps(core, deviceTimer, machine), job, context),
+    }),
   );
   const registry = new Registry({
     ...core,
@@ -56,7 +64,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     jobs,
     maxModelBytes: options.config.maxModelBytes,
   });
-  const devices = await startDevices(core, registry, stack);
+  const devices: DeviceSide = await startDevices(core, registry, stack);
   const rollouts = await startRollouts(core, registry, devices, stack);
   const http = await startHttp(options, core, { registry, rollouts, devices }, stack);
   jobs.start();
@@ -69,8 +77,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   };
 }
 
-function makerDeps(core: Core) {
-  return { ...core, scratchRoot: core.dataDir.scratchPath, maxModelBytes: core.config.maxModelBytes };
+function makerDeps(core: Core, deviceTimer: DeviceTimer, machine: Machine): MakeVariantsDeps {
+  const { dataDir, config } = core;
+  const { scratchPath: scratchRoot } = dataDir;
+  return { ...core, deviceTimer, machine, scratchRoot, maxModelBytes: config.maxModelBytes };
 }
 
 async function startRollouts(

@@ -7,9 +7,11 @@ import { connectMessaging } from './broker/mqtt-client.ts';
 import type { TlsCredentials } from './broker/tls-credentials.ts';
 import { deviceExists } from './fleet/devices.ts';
 import { startGateway } from './fleet/gateway.ts';
+import { MeasureTimer } from './fleet/measure-timer.ts';
 import { ReleasedBlobs } from './fleet/released-blobs.ts';
 import { Fleet } from './fleet/service.ts';
 import type { Core } from './open-core.ts';
+import type { DeviceTimer } from './registry/device-timer.ts';
 import type { Registry } from './registry/service.ts';
 import { repeat } from './repeated.ts';
 import { Telemetry } from './telemetry/service.ts';
@@ -18,6 +20,7 @@ import { SERVICE_NAMES } from './trust/device-ca.ts';
 export interface DeviceSide {
   readonly fleet: Fleet;
   readonly telemetry: Telemetry;
+  readonly timer: DeviceTimer;
   readonly mqttUrl: string;
   readonly gatewayUrl: string;
 }
@@ -27,7 +30,7 @@ const RENEWAL_INTERVAL_MS = 3_600_000;
 /** Listens; the caller starts the fleet when its own listeners are in place. Errors: `port-busy`, `unavailable`. */
 export async function startDevices(
   core: Core,
-  registry: Registry,
+  registry: Pick<Registry, 'release'>,
   stack: AsyncDisposableStack,
 ): Promise<DeviceSide> {
   const { config, log, nowMs, store, events, audit, blobs, profiles, trust } = core;
@@ -76,6 +79,19 @@ export async function startDevices(
       nowMs,
     }),
   );
+  const timer = await MeasureTimer.open({
+    fleet: config.fleet,
+    store,
+    events,
+    audit,
+    logger: log,
+    messaging,
+    blobs,
+    image: trust.image,
+    listDevices: () => fleet.listDevices(),
+    nowMs,
+  });
+  const released = new ReleasedBlobs(store.db);
   const gateway = stack.use(
     await startGateway({
       host,
@@ -87,7 +103,7 @@ export async function startDevices(
       isKnownDevice,
       image: trust.image,
       director: trust.director,
-      releasedBlobs: new ReleasedBlobs(store.db),
+      releasedBlobs: { has: async (sha256) => timer.offers(sha256) || (await released.has(sha256)) },
       blobs,
     }),
   );
@@ -108,7 +124,7 @@ export async function startDevices(
       },
     }),
   );
-  return { fleet, telemetry, mqttUrl, gatewayUrl };
+  return { fleet, telemetry, timer, mqttUrl, gatewayUrl };
 }
 
 async function serverTls({ config, trust }: Core): Promise<TlsCredentials> {

@@ -9,7 +9,13 @@ import {
 } from './identifiers.ts'; // prettier-ignore
 import { modelContractSchema } from './model-contract.ts';
 import { reportedBodySchema } from './messages.ts';
-import { compressionRecipeSchema } from './profile.ts';
+import {
+  candidateSchema,
+  compressionRecipeSchema,
+  compressionReportSchema,
+  precisionSchema,
+  variantComparisonSchema,
+} from './compression.ts';
 import { deploymentPolicySchema } from './release.ts';
 import {
   rolloutGatesSchema,
@@ -124,20 +130,17 @@ export type Evaluation = z.infer<typeof evaluationSchema>;
 
 export const variantSchema = z.strictObject({
   profile: profileNameSchema,
-  precision: z.enum(['original', 'int8']),
+  precision: precisionSchema,
   weights: blobRefSchema,
   recipe: compressionRecipeSchema,
   /** Signed releases have a counter and a manifest; null before signing. */
   releaseCounter: counterSchema.nullable(),
   manifestSha256: sha256Schema.nullable(),
   evaluation: evaluationSchema.nullable(),
-  /** Operators by type, before and after. */
-  report: z.strictObject({
-    opsBefore: z.record(z.string(), z.int()),
-    opsAfter: z.record(z.string(), z.int()),
-    leftInFloat: z.array(z.string()),
-    sqnrDb: z.number().nullable(),
-  }),
+  /** What the compression did; null for the original, to which nothing was done. */
+  report: compressionReportSchema.nullable(),
+  /** Against the original; null for the original itself, and without an evaluation. */
+  comparison: variantComparisonSchema.nullable(),
 });
 export type Variant = z.infer<typeof variantSchema>;
 
@@ -151,6 +154,19 @@ export const modelVersionSchema = z.strictObject({
   variants: z.array(variantSchema),
 });
 export type ModelVersion = z.infer<typeof modelVersionSchema>;
+
+/** What was tried for a profile, in the profile's order, and how it was decided. */
+export const profileChoiceSchema = z.strictObject({
+  profile: profileNameSchema,
+  decidedAtMs: timestampMsSchema,
+  /** None is `proposed` where no candidate is within the profile's budgets. */
+  candidates: z.array(candidateSchema),
+});
+export type ProfileChoice = z.infer<typeof profileChoiceSchema>;
+
+/** One version with everything that was tried on it. */
+export const modelVersionDetailSchema = modelVersionSchema.extend({ choices: z.array(profileChoiceSchema) });
+export type ModelVersionDetail = z.infer<typeof modelVersionDetailSchema>;
 
 /** Weights and golden blobs are uploaded first (PUT /blobs/<sha256>); the contract names them. */
 export const createVersionSchema = z.strictObject({
@@ -175,6 +191,13 @@ export const jobSchema = z.strictObject({
   progressPct: z.number().min(0).max(100),
   message: z.string(),
   error: z.strictObject({ code: z.string(), detail: z.string() }).nullable(),
+  /** What has been decided for the profiles it was asked for; the version holds the numbers. */
+  choices: z.array(
+    z.strictObject({
+      profile: profileNameSchema,
+      candidates: z.array(candidateSchema.pick({ recipe: true, verdict: true, why: true })),
+    }),
+  ),
   createdAtMs: timestampMsSchema,
   updatedAtMs: timestampMsSchema,
 });

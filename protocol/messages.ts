@@ -2,7 +2,7 @@
 // once, effects are exactly once by (device, boot, seq). The device's outbox: `events` and `telemetry`
 // share one counter per boot (1, 2, 3 ...), and an entry is kept until an `ack` covers it; all that is kept
 // goes out again, in order, on every connection and `report` command. Acks never pass a hole, except below
-// `heldFromSeq`. `reported` and `presence` each count apart and are never acknowledged.
+// `heldFromSeq`. `reported`, `presence` and `reply` each count apart and are never acknowledged.
 
 import { z } from 'zod';
 import { deploymentReasonSchema, deploymentStateSchema } from './deployment.ts';
@@ -17,6 +17,7 @@ import {
   versionNumberSchema,
 } from './identifiers.ts';
 import { latencySketchSchema } from './latency-sketch.ts';
+import { measureCommandSchema, replyBodySchema } from './measurement.ts';
 
 /** Largest MQTT payload either side accepts. */
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
@@ -116,6 +117,7 @@ export const commandBodySchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ack'), boot: bootSchema, upToSeq: counterSchema }),
   /** Publish `reported` again, and send the outbox again. */
   z.strictObject({ kind: z.literal('report') }),
+  measureCommandSchema,
 ]);
 export type CommandBody = z.infer<typeof commandBodySchema>;
 
@@ -126,6 +128,7 @@ const bodies = {
   telemetry: telemetryBodySchema,
   events: eventBodySchema,
   command: commandBodySchema,
+  reply: replyBodySchema,
 } as const;
 export type MessageLeaf = keyof typeof bodies;
 export type MessageBody<L extends MessageLeaf> = z.infer<(typeof bodies)[L]>;

@@ -2,29 +2,12 @@
 // One JSON file a profile under firmware-profiles/.
 
 import { z } from 'zod';
+import { compressionRecipeSchema } from './compression.ts';
 import { profileNameSchema } from './identifiers.ts';
 
 export const EXECUTION_PROVIDERS = ['cpu', 'cuda', 'tensorrt'] as const;
 export const executionProviderSchema = z.enum(EXECUTION_PROVIDERS);
 export type ExecutionProvider = z.infer<typeof executionProviderSchema>;
-
-/** What a profile asks of the compression: the original weights, or static int8 in QDQ form. */
-export const compressionRecipeSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('original') }),
-  z.strictObject({
-    kind: z.literal('static-int8'),
-    /** Activation type; weights are always s8, symmetric. */
-    activation: z.enum(['u8', 's8']),
-    perChannel: z.boolean(),
-    /** Weights in -64..64, against saturation of u8s8 products on x86 without VNNI. */
-    reduceRange: z.boolean(),
-    calibration: z.strictObject({
-      method: z.literal('minmax'),
-      samples: z.int().min(1).max(100_000),
-    }),
-  }),
-]);
-export type CompressionRecipe = z.infer<typeof compressionRecipeSchema>;
 
 export const profileSchema = z.strictObject({
   schema: z.literal('holdfast.profile/v1'),
@@ -43,8 +26,23 @@ export const profileSchema = z.strictObject({
       .int()
       .positive()
       .max(64 * 1024 ** 3),
+    /** Peak of the process that runs the model, its runtime included. */
+    memoryBytes: z
+      .int()
+      .positive()
+      .max(2 ** 42),
   }),
-  compression: compressionRecipeSchema,
+  /**
+   * Whether the processors multiply 8-bit numbers in one instruction (AVX-VNNI, AVX512-VNNI). Absent where it is
+   * not known; a machine that differs says nothing about latencies of this profile.
+   */
+  vnni: z.boolean().exactOptional(),
+  compression: z.strictObject({
+    /** What is tried, in order of preference: an earlier one is passed over only for a gain beyond noise. */
+    candidates: z.array(compressionRecipeSchema).min(1).max(16),
+    /** Share of the task's metric that a variant may lose against the original, 0 to 1. */
+    maxAccuracyLoss: z.number().min(0).max(1),
+  }),
   /** Tolerance of a compressed variant on the golden vectors; the original keeps the contract's own. */
   compressedTolerance: z.strictObject({
     /** Largest difference as a share of the expected outputs' peak-to-peak range, 0 to 1. */

@@ -12,7 +12,7 @@ import {
   versionNumberSchema,
 } from './identifiers.ts';
 import { goldenToleranceSchema, modelContractSchema } from './model-contract.ts';
-import { compressionRecipeSchema } from './profile.ts';
+import { compressionRecipeSchema, precisionSchema } from './compression.ts';
 
 /** How a device tries a release before and after it serves. */
 export const deploymentPolicySchema = z.strictObject({
@@ -74,7 +74,7 @@ export const releaseManifestSchema = z.strictObject({
   contract: modelContractSchema,
   variant: z.strictObject({
     weights: blobRefSchema,
-    precision: z.enum(['original', 'int8']),
+    precision: precisionSchema,
     recipe: compressionRecipeSchema,
     /** sha256 of the author's weights that this was made from. */
     sourceSha256: sha256Schema,

@@ -1,17 +1,21 @@
-// The release verifier over TUF: refreshes Director, then Image repository, and returns what both agree on.
-// Invariant: it writes under its own folder only and never touches what serves.
+// The verifiers over TUF. A release: refreshes Director, then Image repository, and returns what both agree on;
+// a measurement: the Image repository alone. Invariant: it writes under its own folder only, one refresh at a
+// time, and never touches what serves.
 
 import { join } from 'node:path';
 import { Root } from '@tufjs/models';
 import type { Dispatcher } from 'undici';
 import { HoldfastError } from '#protocol/errors.ts';
+import type { BlobRef } from '#protocol/identifiers.ts';
 import type { DeviceIdentity } from '../ports/identity-store.ts';
+import type { MeasurementVerifier } from '../ports/measurement-verifier.ts';
 import type { RefreshOptions, ReleaseVerifier, VerifiedOrder } from '../ports/release-verifier.ts';
 import { agree, readDirectorOrder } from './tuf-agreement.ts';
 import type { Device } from './tuf-agreement.ts';
 import { TufClient } from './tuf-client.ts';
 import type { SignedRole } from './tuf-client.ts';
 import { TufFetcher } from './tuf-fetcher.ts';
+import { signedMeasurement } from './tuf-measurement.ts';
 
 export interface TufVerifierOptions {
   /** Holds `image/` and `director/`. */
@@ -25,7 +29,7 @@ export interface TufVerifierOptions {
   readonly fileTimeoutMs?: number;
 }
 
-export class TufVerifier implements ReleaseVerifier {
+export class TufVerifier implements ReleaseVerifier, MeasurementVerifier {
   readonly #device: Device;
   readonly #director: TufClient;
   readonly #image: TufClient;
@@ -55,19 +59,30 @@ export class TufVerifier implements ReleaseVerifier {
 
   /** Refreshes that are asked for at once run one after another. */
   refresh({ highestSeq, signal }: RefreshOptions): Promise<VerifiedOrder | null> {
-    const either = AbortSignal.any([signal, this.#stopping.signal]);
-    const result = this.#running.then(() => this.#refresh({ highestSeq, signal: either }));
-    this.#running = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
+    return this.#inTurn(signal, (either) => this.#refresh({ highestSeq, signal: either }));
+  }
+
+  verifyMeasurement(targetPath: string, signal: AbortSignal): Promise<BlobRef> {
+    return this.#inTurn(signal, async (either) => {
+      const { target } = await this.#image.refresh(either, targetPath);
+      return signedMeasurement(targetPath, target, this.#device.profile);
+    });
   }
 
   /** Stops a refresh under way; it rejects with `cancelled`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     await this.#running;
+  }
+
+  #inTurn<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const either = AbortSignal.any([signal, this.#stopping.signal]);
+    const result = this.#running.then(() => work(either));
+    this.#running = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
   }
 
   async #refresh({ highestSeq, signal }: RefreshOptions): Promise<VerifiedOrder | null> {

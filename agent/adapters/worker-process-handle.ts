@@ -4,6 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { HoldfastError } from '#protocol/errors.ts';
+import type { MeasuredTiming } from '#protocol/measurement.ts';
 import type { GoldenTolerance } from '#protocol/model-contract.ts';
 import type {
   GoldenResult,
@@ -11,6 +12,7 @@ import type {
   InferResult,
   LoadRequest,
   LoadResult,
+  TimeRequest,
   WorkerHandle,
 } from '../ports/runtime.ts';
 import { encodeFrame, FrameReader, type Frame, type Tensors } from '../worker/frames.ts';
@@ -23,6 +25,9 @@ import {
 } from '../worker/worker-messages.ts';
 import type { StderrLines } from './worker-process-stderr.ts';
 import { HangWatchdog, type WatchdogLimits } from './worker-process-watchdog.ts';
+
+/** Calls that may take long before a word comes. */
+const PREPARATIONS: ReadonlySet<WorkerCall['kind']> = new Set(['load', 'warm-up', 'golden', 'time']);
 
 interface Pending {
   readonly isPreparation: boolean;
@@ -90,6 +95,10 @@ export class WorkerProcess implements WorkerHandle {
     return (await this.#call({ kind: 'golden', goldenPath, tolerance })).result as GoldenResult;
   }
 
+  async time(request: TimeRequest): Promise<MeasuredTiming> {
+    return (await this.#call({ kind: 'time', request })).result as MeasuredTiming;
+  }
+
   async infer({ inputs, deadlineMs }: InferRequest): Promise<InferResult> {
     const { result, tensors } = await this.#call(
       { kind: 'infer', deadlineAtMs: monotonicNowMs() + deadlineMs },
@@ -115,7 +124,7 @@ export class WorkerProcess implements WorkerHandle {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     const id = this.#nextId++;
     const parts = encodeFrame({ id, ...call }, tensors);
-    const isPreparation = call.kind === 'load' || call.kind === 'warm-up' || call.kind === 'golden';
+    const isPreparation = PREPARATIONS.has(call.kind);
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { isPreparation, resolve, reject });
       this.#watchdog.began(isPreparation);

@@ -6,8 +6,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { HoldfastError } from '#protocol/errors.ts';
-import type { Runtime, WorkerHandle } from '../ports/runtime.ts';
+import { describeError, HoldfastError } from '#protocol/errors.ts';
+import type { Runtime, WorkerHandle, WorkerRole } from '../ports/runtime.ts';
+import { giveWay } from './give-way.ts';
 import { WorkerProcess } from './worker-process-handle.ts';
 import { StderrLines } from './worker-process-stderr.ts';
 import { DEFAULT_WATCHDOG_LIMITS, type WatchdogLimits } from './worker-process-watchdog.ts';
@@ -26,7 +27,7 @@ const PASSED_ENVIRONMENT = [
 ];
 
 export interface WorkerLogLine {
-  readonly slot: 'a' | 'b';
+  readonly slot: WorkerRole;
   readonly pid: number;
   readonly text: string;
 }
@@ -48,7 +49,7 @@ export class ProcessRuntime implements Runtime, AsyncDisposable {
   }
 
   /** Throws `worker-crashed` when the process does not come up. */
-  async spawn(slot: 'a' | 'b'): Promise<WorkerHandle> {
+  async spawn(slot: WorkerRole): Promise<WorkerHandle> {
     const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve('#agent/worker/main.ts'))], {
       stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
       env: workerEnvironment(process.env),
@@ -66,10 +67,19 @@ export class ProcessRuntime implements Runtime, AsyncDisposable {
     const timer = setTimeout(() => worker.kill(), this.#options.startLimitMs ?? 30_000);
     try {
       await worker.ready;
+      if (slot === 'measure') await this.#makeGiveWay(worker);
     } finally {
       clearTimeout(timer);
     }
     return worker;
+  }
+
+  async #makeGiveWay({ pid }: WorkerProcess): Promise<void> {
+    try {
+      await giveWay(pid);
+    } catch (error) {
+      this.#options.log({ slot: 'measure', pid, text: `cannot give way: ${describeError(error)}` });
+    }
   }
 
   /** Kills every worker and waits until they are gone. */

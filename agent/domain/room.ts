@@ -2,7 +2,8 @@
 // disk with what is still to be downloaded; the profile bounds the weights.
 
 import type { DeviceProfile } from '#protocol/profile.ts';
-import type { ReleaseManifest } from '#protocol/release.ts';
+import type { BlobRef } from '#protocol/identifiers.ts';
+import type { ModelContract } from '#protocol/model-contract.ts';
 import { bytesInWords } from './bytes-in-words.ts';
 import type { SystemSnapshot } from '../ports/system-probe.ts';
 
@@ -26,8 +27,9 @@ export function roomForManifest(snapshot: SystemSnapshot): Room {
   };
 }
 
+/** For a release, or for a candidate that is only timed. */
 export function roomForRelease(
-  manifest: ReleaseManifest,
+  manifest: { readonly contract: ModelContract; readonly variant: { readonly weights: BlobRef } },
   profile: DeviceProfile,
   snapshot: SystemSnapshot,
 ): Room {

@@ -1,6 +1,7 @@
 // A slot's inference process as the supervisor sees it. The process can be killed or die at any time;
 // every pending call then rejects with `worker-crashed` (or `worker-hung`), and `exited` resolves.
 
+import type { MeasuredTiming } from '#protocol/measurement.ts';
 import type { GoldenTolerance, ModelContract, TensorDtype } from '#protocol/model-contract.ts';
 import type { DeviceProfile } from '#protocol/profile.ts';
 
@@ -57,6 +58,17 @@ export interface LoadResult {
   readonly rssBytes: number;
 }
 
+export interface TimeRequest {
+  /** Its inputs are run in turn. */
+  readonly goldenPath: string;
+  readonly runs: number;
+  /** Time after which no further run begins, ms; there is always one. */
+  readonly limitMs: number;
+}
+
+/** A slot's process, or the one that times a candidate beside them. */
+export type WorkerRole = 'a' | 'b' | 'measure';
+
 export interface WorkerHandle extends AsyncDisposable {
   readonly pid: number;
   /** How and when the process ended, whoever ended it. */
@@ -66,12 +78,14 @@ export interface WorkerHandle extends AsyncDisposable {
   warmUp(rounds: number): Promise<number>;
   golden(goldenPath: string, tolerance: GoldenTolerance): Promise<GoldenResult>;
   infer(request: InferRequest): Promise<InferResult>;
+  /** Times runs of the model alone, without what prepares their inputs; memory is the process's highest. */
+  time(request: TimeRequest): Promise<MeasuredTiming>;
   rssBytes(): Promise<number>;
   /** SIGKILL, now. */
   kill(): void;
 }
 
 export interface Runtime {
-  /** Starts an inference process for a slot; it has no model yet. */
-  spawn(slot: 'a' | 'b'): Promise<WorkerHandle>;
+  /** Starts an inference process; it has no model yet. One that measures gives way to the others. */
+  spawn(role: WorkerRole): Promise<WorkerHandle>;
 }

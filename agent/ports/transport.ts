@@ -3,12 +3,12 @@
 import type { MessageBody } from '#protocol/messages.ts';
 
 export interface OutgoingMessage {
-  readonly leaf: 'reported' | 'telemetry' | 'events';
+  readonly leaf: 'reported' | 'telemetry' | 'events' | 'reply';
   readonly seq: number;
   readonly boot: string;
   /** Of outbox entries: the lowest seq of `boot` still in the outbox, so that acks can pass what was dropped. */
   readonly heldFromSeq?: number;
-  readonly body: MessageBody<'reported'> | MessageBody<'telemetry'> | MessageBody<'events'>;
+  readonly body: MessageBody<'reported' | 'telemetry' | 'events' | 'reply'>;
 }
 
 export interface TransportHandlers {

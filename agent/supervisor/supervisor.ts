@@ -10,12 +10,14 @@ import { withEvent } from '../domain/outbox.ts';
 import type { ArtifactSource } from '../ports/artifact-source.ts';
 import type { Chance, Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { MeasurementVerifier } from '../ports/measurement-verifier.ts';
 import type { ReleaseVerifier } from '../ports/release-verifier.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { SystemProbe } from '../ports/system-probe.ts';
 import type { Transport } from '../ports/transport.ts';
 import { DeploymentRunner } from './deployment-runner.ts';
 import type { JournalKeeper } from './journal-keeper.ts';
+import { Measurements } from './measurements.ts';
 import { OrderWatcher } from './order-watcher.ts';
 import { OutboxSender } from './outbox-sender.ts';
 import { Reporter } from './reporter.ts';
@@ -40,7 +42,9 @@ export interface SupervisorDeps {
   readonly keeper: JournalKeeper;
   readonly transport: Transport;
   readonly artifacts: ArtifactSource;
-  readonly verifier: ReleaseVerifier;
+  /** Bytes of what is timed, apart from what may be put in service. */
+  readonly candidates: ArtifactSource;
+  readonly verifier: ReleaseVerifier & MeasurementVerifier;
   readonly readManifest: ReadManifest;
   readonly runtime: Runtime;
   readonly probe: SystemProbe;
@@ -58,6 +62,7 @@ export class Supervisor implements AsyncDisposable {
   readonly #slots: Slots;
   readonly #runner: DeploymentRunner;
   readonly #watcher: OrderWatcher;
+  readonly #measurements: Measurements;
   readonly #outbox: OutboxSender;
   readonly #reporter: Reporter;
   readonly #telemetry: Telemetry;
@@ -92,6 +97,7 @@ export class Supervisor implements AsyncDisposable {
       onOrder: (order) => this.#runner.tell({ kind: 'order', order }),
       onRefused: (code, detail) => this.#refused(code, detail),
     });
+    this.#measurements = new Measurements(deps);
     keeper.onChange(() => this.#reporter.changed());
     servingEvents.subscribe({
       crashed: ({ release, detail }) => this.#crashed(release, detail),
@@ -106,6 +112,7 @@ export class Supervisor implements AsyncDisposable {
     await keeper.happened({ kind: 'boot', boot, profile: profile.name });
     this.#runner.start();
     await this.#runner.settled();
+    await this.#measurements.start();
     this.#telemetry.start();
     this.#watcher.start();
     transport.start({
@@ -153,6 +160,7 @@ export class Supervisor implements AsyncDisposable {
   /** Ends in the order of dependence; what was served last is still counted and kept for sending. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#watcher[Symbol.asyncDispose]();
+    await this.#measurements[Symbol.asyncDispose]();
     await this.#runner[Symbol.asyncDispose]();
     await this.#telemetry[Symbol.asyncDispose]();
     await this.#outbox[Symbol.asyncDispose]();
@@ -170,12 +178,15 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #command(command: CommandBody): void {
-    if (command.kind === 'ack') {
-      this.#inBackground('an acknowledgement', this.#outbox.acknowledge(command));
-      return;
+    switch (command.kind) {
+      case 'ack':
+        return this.#inBackground('an acknowledgement', this.#outbox.acknowledge(command));
+      case 'measure':
+        return this.#measurements.request(command);
+      case 'report':
+        this.#reporter.changed();
+        this.#outbox.restart();
     }
-    this.#reporter.changed();
-    this.#outbox.restart();
   }
 
   #reported(): ReportedBody {

@@ -5,6 +5,7 @@ import type { LoadRequest, LoadResult } from '../ports/runtime.ts';
 import type { Tensors } from './frames.ts';
 import { countPhysicalCores, intraOpThreads } from './physical-cores.ts';
 import { SlotModel } from './slot-model.ts';
+import { timeRuns } from './time-runs.ts';
 import { monotonicNowMs, type InferSummary, type WorkerCall } from './worker-messages.ts';
 
 export interface CallOutcome {
@@ -25,6 +26,8 @@ export class CallHandler {
         return { result: await this.#loaded().golden(call.goldenPath, call.tolerance) };
       case 'infer':
         return await this.#infer(tensors, call.deadlineAtMs);
+      case 'time':
+        return { result: await timeRuns(this.#loaded(), call.request) };
       case 'rss':
         return { result: process.memoryUsage.rss() };
     }

@@ -72,6 +72,12 @@ export class SlotModel {
     return comparison.result(tolerance);
   }
 
+  /** Milliseconds of the model alone, run after run, on the golden vectors' inputs in turn. Errors: as `golden`. */
+  async *runTimes(goldenPath: string): AsyncGenerator<number> {
+    const vectors = await readGoldenVectors(goldenPath, this.#contract);
+    for (;;) for (const { inputs } of vectors) yield (await this.infer(inputs)).runMs;
+  }
+
   /** `mayRun` is asked just before the model runs and may throw. Errors: bad-request, image-invalid. */
   async infer(inputs: Inputs, mayRun: () => void = () => undefined): Promise<InferResult> {
     const startMs = performance.now();

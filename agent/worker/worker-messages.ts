@@ -3,12 +3,13 @@
 
 import { ERROR_STATUS, HoldfastError, type ErrorCode } from '#protocol/errors.ts';
 import type { GoldenTolerance } from '#protocol/model-contract.ts';
-import type { ClassScore, LoadRequest } from '../ports/runtime.ts';
+import type { ClassScore, LoadRequest, TimeRequest } from '../ports/runtime.ts';
 
 export type WorkerCall =
   | { readonly kind: 'load'; readonly request: LoadRequest }
   | { readonly kind: 'warm-up'; readonly rounds: number }
   | { readonly kind: 'golden'; readonly goldenPath: string; readonly tolerance: GoldenTolerance }
+  | { readonly kind: 'time'; readonly request: TimeRequest }
   /** Tensors travel beside it. `deadlineAtMs` is on the machine's monotonic clock (`monotonicNowMs`). */
   | { readonly kind: 'infer'; readonly deadlineAtMs: number }
   | { readonly kind: 'rss' };

@@ -1,7 +1,15 @@
 // How a command file plugs in: it adds itself to its noun and is run with a context.
 
 import type { Command } from 'commander';
-import { contextOf, withSharedOptions, type CommandContext, type Surroundings } from './context.ts';
+import {
+  contextOf,
+  localContextOf,
+  withOutputOption,
+  withSharedOptions,
+  type CommandContext,
+  type LocalContext,
+  type Surroundings,
+} from './context.ts';
 
 export type AddCommand = (noun: Command, surroundings: Surroundings) => void;
 
@@ -19,5 +27,22 @@ export function verb<Options extends object>(
   command.action(async (...given: unknown[]) => {
     const args = given.slice(0, -2) as string[];
     await run(contextOf(command, surroundings), command.opts<Options>(), ...args);
+  });
+}
+
+/** Declares a verb that works on this machine alone: it needs neither a control plane nor a token. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+export function localVerb<Options extends object>(
+  noun: Command,
+  surroundings: Surroundings,
+  usage: string,
+  summary: string,
+  configure: (command: Command) => Command,
+  run: (context: LocalContext, options: Options, ...args: string[]) => Promise<void>,
+): void {
+  const command = withOutputOption(configure(noun.command(usage).description(summary)));
+  command.action(async (...given: unknown[]) => {
+    const args = given.slice(0, -2) as string[];
+    await run(localContextOf(command, surroundings), command.opts<Options>(), ...args);
   });
 }

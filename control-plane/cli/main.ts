@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 // Entry of the `holdfast` command line.
 
+import { enableCompileCache } from 'node:module';
 import { CommanderError } from 'commander';
 import { describeError } from '#protocol/errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
-import { holdfastProgram } from './program.ts';
+
+// Most of a command's start is compiling its modules: those loaded from here on are compiled once.
+enableCompileCache();
+const { holdfastProgram } = await import('./program.ts');
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());

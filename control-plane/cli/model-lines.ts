@@ -1,6 +1,7 @@
 // A model version and its variants as lines for people.
 
-import type { Evaluation, ModelVersion } from '#protocol/api.ts';
+import type { Evaluation, ModelVersion, ModelVersionDetail } from '#protocol/api.ts';
+import { choiceView } from '../view/candidate-view.ts';
 import { percentInWords, sizeInWords } from '../view/words.ts';
 import { tableLines, type Cell } from './output.ts';
 
@@ -26,6 +27,30 @@ export function modelVersionLines(version: ModelVersion): string[] {
     '',
     ...tableLines(['profile', 'precision', 'signed', 'size', 'accuracy', 'p50', 'p95'], rows),
   ];
+}
+
+/** With every candidate that was tried, and why it was taken or not. */
+export function versionDetailLines(version: ModelVersionDetail): string[] {
+  return [...modelVersionLines(version), ...version.choices.flatMap(choiceLines(version))];
+}
+
+function choiceLines({
+  contract,
+}: ModelVersionDetail): (choice: ModelVersionDetail['choices'][0]) => string[] {
+  return (choice) => {
+    const { profile, outcome, rows } = choiceView(choice, contract.labels);
+    const cells: Cell[][] = rows.map((row) => [
+      row.recipe, row.accuracy, row.p95, row.measuredOn, row.ratio, row.size, row.memory, row.verdict, row.why,
+    ]); // prettier-ignore
+    return [
+      '',
+      `${profile}: ${outcome}`,
+      ...tableLines(
+        ['recipe', 'accuracy', 'p95', 'on', 'of original time', 'size', 'memory', 'verdict', 'why'],
+        cells,
+      ),
+    ];
+  };
 }
 
 function measured(evaluation: Evaluation | null): Cell[] {

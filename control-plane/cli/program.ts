@@ -3,6 +3,8 @@
 import { Command } from 'commander';
 import type { AddCommand } from './command.ts';
 import { addClaimCreate } from './commands/claim/create.ts';
+import { addCompressInspect } from './commands/compress/inspect.ts';
+import { addCompressRun } from './commands/compress/run.ts';
 import { addDeviceGet } from './commands/device/get.ts';
 import { addDeviceList } from './commands/device/list.ts';
 import { addModelCompress } from './commands/model/compress.ts';
@@ -22,6 +24,10 @@ const NOUNS: Readonly<Record<string, { summary: string; verbs: readonly AddComma
   model: {
     summary: 'models, their versions and variants',
     verbs: [addModelList, addModelGet, addModelImport, addModelCompress, addModelSign],
+  },
+  compress: {
+    summary: 'ONNX files on this machine, without a control plane',
+    verbs: [addCompressRun, addCompressInspect],
   },
   rollout: {
     summary: 'versions on their way to devices',

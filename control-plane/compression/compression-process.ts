@@ -1,41 +1,61 @@
-// Static int8 compression in a child process: samples and weights go in as files of a scratch folder, the
-// quantized model comes back the same way.
+// Compression in a child process: samples and weights go in as files of a scratch folder, the variant comes back
+// the same way.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { compressionReportSchema, variantComparisonSchema } from '#protocol/compression.ts';
 import { HoldfastError } from '#protocol/errors.ts';
 import { DEFAULT_JOB_LIMITS, runJob, type JobLimits, type JobOptions } from './child/run-job.ts';
 import { ScratchDir } from './child/scratch-dir.ts';
-import type { StaticInt8Recipe } from './quantize-job.ts';
-import { compressionReportSchema, type CompressionReport } from './report.ts';
+import type { PipelineRequest, PipelineResult } from './pipeline.ts';
 import { encodeFeed, type TensorFeed } from './tensor-feed.ts';
 
-export interface ProcessOptions extends Partial<Omit<JobOptions, 'limits'>> {
+export interface ProcessOptions extends Partial<Omit<JobOptions, 'limits' | 'tempDir'>> {
   readonly limits?: JobLimits;
   /** Where the scratch folder is made; the system's temporary folder by default. */
   readonly scratchRoot?: string;
 }
 
+const resultSchema = z.strictObject({
+  report: compressionReportSchema,
+  comparison: variantComparisonSchema.nullable(),
+});
+
+export interface Samples {
+  readonly feeds: AsyncIterable<TensorFeed> | Iterable<TensorFeed>;
+  /** How many of them are used. */
+  readonly limit: number;
+  /** The right class of each, in order. */
+  readonly labels?: readonly number[];
+}
+
 /** All calibration samples together may take this much disk. */
 const MAX_SAMPLES_BYTES = 4 * 1024 ** 3;
 
-/** Quantizes in a child process. Throws as `quantizeStatic` and `runJob` do. */
-export async function quantizeInChild(
-  weights: Uint8Array,
-  recipe: StaticInt8Recipe,
-  calibration: AsyncIterable<TensorFeed> | Iterable<TensorFeed>,
+/** Compresses in a child process. Throws as `compressModel` and `runJob` do. */
+export async function compressInChild(
+  { weights, ...request }: PipelineRequest,
+  { feeds, limit, labels }: Samples,
   options: ProcessOptions = {},
-): Promise<{ weights: Uint8Array; report: CompressionReport }> {
+): Promise<PipelineResult & { weights: Uint8Array }> {
   await using scratch = await ScratchDir.create(options.scratchRoot ?? tmpdir());
   const weightsPath = scratch.file('model.onnx');
-  const outPath = scratch.file('quantized.onnx');
+  const outPath = scratch.file('variant.onnx');
   await writeFile(weightsPath, weights);
-  const samplePaths = await writeSamples(scratch, calibration, recipe.calibration.samples, options.signal);
+  const samplePaths = await writeSamples(scratch, feeds, limit, options.signal);
   const entry = fileURLToPath(import.meta.resolve('#control-plane/compression/worker-main.ts'));
-  const job = { recipe, weightsPath, samplePaths, outPath };
-  const result = await runJob(entry, job, { ...options, limits: options.limits ?? DEFAULT_JOB_LIMITS });
-  return { weights: await readFile(outPath), report: compressionReportSchema.parse(result) };
+  const job = {
+    ...request,
+    weightsPath,
+    samplePaths,
+    labels: labels?.slice(0, samplePaths.length) ?? null,
+    outPath,
+  };
+  const limits = options.limits ?? DEFAULT_JOB_LIMITS;
+  const result = await runJob(entry, job, { ...options, limits, tempDir: scratch.path });
+  return { weights: await readFile(outPath), ...resultSchema.parse(result) };
 }
 
 async function writeSamples(

@@ -11,6 +11,10 @@ export interface SessionOptions {
   /** False runs every node as written, which calibration needs. */
   readonly optimise: boolean;
   readonly threads?: number;
+  /** Writes a trace of every node's time to a file of this path's beginning when profiling ends. */
+  readonly profilePrefix?: string;
+  /** What the external data of the model's tensors names as files. */
+  readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
 }
 
 const MAX_DEFAULT_THREADS = 4;
@@ -22,16 +26,22 @@ export interface OpenSession extends AsyncDisposable {
   readonly session: InferenceSession;
 }
 
-/** Loads a model. Throws `model-load-failed`. */
-export async function openSession(model: Uint8Array, options: SessionOptions): Promise<OpenSession> {
+/** Loads a model, from its bytes or from the file at a path. Throws `model-load-failed`. */
+export async function openSession(model: Uint8Array | string, options: SessionOptions): Promise<OpenSession> {
+  const { profilePrefix, externalData = [] } = options;
+  const settings: InferenceSession.SessionOptions = {
+    executionProviders: ['cpu'],
+    graphOptimizationLevel: options.optimise ? 'all' : 'disabled',
+    intraOpNumThreads: options.threads ?? Math.min(MAX_DEFAULT_THREADS, availableParallelism()),
+    logSeverityLevel: LOG_ERRORS,
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    externalData,
+    ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
+  };
   try {
-    const session = await InferenceSession.create(model, {
-      executionProviders: ['cpu'],
-      graphOptimizationLevel: options.optimise ? 'all' : 'disabled',
-      intraOpNumThreads: options.threads ?? Math.min(MAX_DEFAULT_THREADS, availableParallelism()),
-      logSeverityLevel: LOG_ERRORS,
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-    });
+    const session = await (typeof model === 'string'
+      ? InferenceSession.create(model, settings)
+      : InferenceSession.create(model, settings));
     return { session, [Symbol.asyncDispose]: () => session.release() };
   } catch (cause) {
     throw new HoldfastError(
@@ -51,6 +61,18 @@ export async function runModel(
   feed: TensorFeed,
   outputs: readonly string[] = session.outputNames,
 ): Promise<InferenceSession.ReturnType> {
+  const feeds = toOrtFeeds(session, feed);
+  try {
+    return await session.run(feeds, outputs);
+  } catch (cause) {
+    throw new HoldfastError('dataset-invalid', `the model does not run on the sample: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** A sample as ONNX Runtime takes it. Throws `dataset-invalid` when the inputs do not fit. */
+export function toOrtFeeds(session: InferenceSession, feed: TensorFeed): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {};
   for (const name of session.inputNames) {
     const tensor = feed[name];
@@ -61,13 +83,7 @@ export async function runModel(
     }
     feeds[name] = toOrtTensor(name, tensor);
   }
-  try {
-    return await session.run(feeds, outputs);
-  } catch (cause) {
-    throw new HoldfastError('dataset-invalid', `the model does not run on the sample: ${messageOf(cause)}`, {
-      cause,
-    });
-  }
+  return feeds;
 }
 
 const ARRAYS = {

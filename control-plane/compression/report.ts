@@ -1,30 +1,31 @@
-// What a compression did to a model, as stored with the variant and shown to people.
+// Puts a report together from what the steps of a compression found. Pure.
 
-import { z } from 'zod';
-import { compressionRecipeSchema } from '#protocol/profile.ts';
+import type { CompressionReport } from '#protocol/compression.ts';
+import type { OpCounts } from './quantize/op-counts.ts';
 
-const opCountsSchema = z.record(z.string(), z.int().min(0));
+/** What the steps leave for the report. */
+export interface Findings {
+  readonly sizeBytesBefore: number;
+  readonly sizeBytesAfter: number;
+  readonly opsBefore: OpCounts;
+  readonly opsAfter: OpCounts;
+  readonly lowered: OpCounts;
+  readonly folded: OpCounts;
+  readonly float: OpCounts;
+  readonly notes: readonly string[];
+  readonly calibrationSamples: number;
+  readonly outputs: CompressionReport['outputs'];
+  readonly worstLayers: CompressionReport['worstLayers'];
+  readonly phasesMs: Readonly<Record<string, number>>;
+}
 
-export const compressionReportSchema = z.strictObject({
-  recipe: compressionRecipeSchema,
-  sizeBytesBefore: z.int().min(0),
-  sizeBytesAfter: z.int().min(0),
-  /** Operators by type in the whole graph. */
-  opsBefore: opCountsSchema,
-  opsAfter: opCountsSchema,
-  /** Nodes that now compute in 8 bits, by operator. */
-  quantized: opCountsSchema,
-  /** Relu and Clip nodes whose work the quantized range does, by operator. */
-  folded: opCountsSchema,
-  /** Nodes that compute in float as before, by operator. */
-  float: opCountsSchema,
-  /** Operators of `float`, sorted. */
-  leftInFloat: z.array(z.string()),
-  calibrationSamples: z.int().min(0),
-  /** Signal to quantization noise on calibration samples, worst output; null where there is no noise. */
-  sqnrDb: z.number().nullable(),
-  outputs: z.array(z.strictObject({ name: z.string(), sqnrDb: z.number().nullable() })),
-  calibrateMs: z.number().min(0),
-  quantizeMs: z.number().min(0),
-});
-export type CompressionReport = z.infer<typeof compressionReportSchema>;
+export function reportOf(findings: Findings): CompressionReport {
+  const noisy = findings.outputs.map(({ sqnrDb }) => sqnrDb).filter((value) => value !== null);
+  return {
+    ...findings,
+    notes: [...findings.notes],
+    phasesMs: { ...findings.phasesMs },
+    leftInFloat: Object.keys(findings.float),
+    sqnrDb: noisy.length === 0 ? null : Math.min(...noisy),
+  };
+}

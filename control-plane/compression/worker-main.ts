@@ -2,34 +2,37 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { compressionRecipeSchema } from '#protocol/profile.ts';
+import { compressionRecipeSchema } from '#protocol/compression.ts';
 import { serveJob } from './child/serve-job.ts';
-import { quantizeStatic } from './quantize-job.ts';
+import type { LossyRecipe } from './lower-precision.ts';
+import { compressModel } from './pipeline.ts';
 import { decodeFeed, type TensorFeed } from './tensor-feed.ts';
 
 const jobSchema = z.strictObject({
-  recipe: compressionRecipeSchema.refine((recipe) => recipe.kind === 'static-int8'),
+  recipe: compressionRecipeSchema.refine((recipe): recipe is LossyRecipe => recipe.kind !== 'original'),
+  exact: z.boolean(),
+  detailed: z.boolean(),
+  compared: z.boolean(),
   weightsPath: z.string(),
   /** One safetensors file a sample. */
   samplePaths: z.array(z.string()),
+  labels: z.array(z.int().min(0)).nullable(),
   outPath: z.string(),
 });
 
 process.once('disconnect', () => process.exit(1));
 
 await serveJob(async (raw, progress) => {
-  const job = jobSchema.parse(raw);
+  const { weightsPath, samplePaths, labels, outPath, ...request } = jobSchema.parse(raw);
   const samples: AsyncIterable<TensorFeed> = {
     async *[Symbol.asyncIterator]() {
-      for (const path of job.samplePaths) yield decodeFeed(await readFile(path));
+      for (const path of samplePaths) yield decodeFeed(await readFile(path));
     },
   };
-  const { weights, report } = await quantizeStatic(
-    await readFile(job.weightsPath),
-    job.recipe,
-    samples,
-    progress,
+  const { weights, ...result } = await compressModel(
+    { weights: await readFile(weightsPath), ...request },
+    { samples, sampleCount: samplePaths.length, labels, progress },
   );
-  await writeFile(job.outPath, weights);
-  return report;
+  await writeFile(outPath, weights);
+  return result;
 });

@@ -6,8 +6,11 @@ import { LiveContext, useEventStream } from './live.ts';
 import { DeviceScreen } from './screens/device.tsx';
 import { FleetScreen } from './screens/fleet.tsx';
 import { LoginScreen } from './screens/login.tsx';
+import { ModelScreen } from './screens/model.tsx';
+import { ModelsScreen } from './screens/models.tsx';
 import { RolloutScreen } from './screens/rollout.tsx';
 import { RolloutsScreen } from './screens/rollouts.tsx';
+import { VersionScreen } from './screens/version.tsx';
 
 type Session = 'unknown' | 'open' | 'closed';
 
@@ -42,11 +45,12 @@ function Frame({ onLeave }: { onLeave: () => void }) {
   return (
     <LiveContext.Provider value={live}>
       <header class="top">
-        <Link href="/" class="brand">
-          <img src="/favicon.svg" alt="" width="22" height="22" /> Holdfast
+        <Link href="/" class="brand" aria-label="Holdfast">
+          <img src="/favicon.svg" alt="" width="22" height="22" /> <span>Holdfast</span>
         </Link>
         <nav>
           <Tab href="/">Fleet</Tab>
+          <Tab href="/models">Models</Tab>
           <Tab href="/rollouts">Rollouts</Tab>
         </nav>
         <span
@@ -63,6 +67,11 @@ function Frame({ onLeave }: { onLeave: () => void }) {
         <Switch>
           <Route path="/" component={FleetScreen} />
           <Route path="/devices/:id">{({ id }) => <DeviceScreen id={id} />}</Route>
+          <Route path="/models" component={ModelsScreen} />
+          <Route path="/models/:name">{({ name }) => <ModelScreen name={name} />}</Route>
+          <Route path="/models/:model/versions/:version">
+            {({ model, version }) => <VersionScreen model={model} version={version} />}
+          </Route>
           <Route path="/rollouts" component={RolloutsScreen} />
           <Route path="/rollouts/:id">{({ id }) => <RolloutScreen id={id} />}</Route>
           <Route>

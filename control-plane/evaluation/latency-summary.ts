@@ -1,4 +1,6 @@
-// Latencies of single requests in two numbers. Percentiles are by nearest rank: a latency that was measured.
+// Latencies of single requests in two numbers.
+
+import { percentile } from '#protocol/percentile.ts';
 
 export interface LatencySummary {
   readonly runs: number;
@@ -10,10 +12,4 @@ export interface LatencySummary {
 export function summariseLatencies(latenciesMs: readonly number[]): LatencySummary {
   const sorted = latenciesMs.toSorted((a, b) => a - b);
   return { runs: sorted.length, p50Ms: percentile(sorted, 0.5), p95Ms: percentile(sorted, 0.95) };
-}
-
-function percentile(sorted: readonly number[], share: number): number {
-  const value = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
-  if (value === undefined) throw new RangeError('there is no latency to summarise');
-  return value;
 }

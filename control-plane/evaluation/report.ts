@@ -2,6 +2,7 @@
 // `Evaluation` in protocol/api.ts, with more detail.
 
 import { z } from 'zod';
+import { variantComparisonSchema } from '#protocol/compression.ts';
 import { sha256Schema } from '#protocol/identifiers.ts';
 
 const share = z.number().min(0).max(1);
@@ -20,9 +21,13 @@ export const evaluationReportSchema = z.strictObject({
   latencyRuns: z.int().min(1),
   latencyP50Ms: durationMs,
   latencyP95Ms: durationMs,
+  /** Peak of a process with just this model loaded and run. */
+  memoryBytes: z.int().min(0),
   /** Share of samples whose top-1 differs from the reference model's; null without one. */
   disagreement: share.nullable(),
   /** Noise against the reference model's output; null without one, or where there is none. */
   sqnrDb: z.number().nullable(),
+  /** Null without a reference model. */
+  comparison: variantComparisonSchema.nullable(),
 });
 export type EvaluationReport = z.infer<typeof evaluationReportSchema>;

@@ -22,7 +22,12 @@ export interface EvaluationRequest extends ProcessOptions {
   readonly settings?: Partial<EvaluationSettings>;
 }
 
-const DEFAULT_SETTINGS: EvaluationSettings = { batch: 64, warmUpRuns: 20, latencyRuns: 200 };
+const DEFAULT_SETTINGS: EvaluationSettings = {
+  batch: 64,
+  warmUpRuns: 20,
+  latencyRuns: 200,
+  maxLatencyMs: 20_000,
+};
 
 /**
  * Evaluates in a child process that is gone when the promise settles. Throws `dataset-invalid`,

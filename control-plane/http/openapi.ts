@@ -3,8 +3,11 @@
 import { z } from 'zod';
 import {
   claimSchema, deviceSchema, enrolmentInfoSchema, evaluationSchema, jobSchema, liveEventSchema, modelSchema,
-  modelVersionSchema, problemSchema, rolloutSummarySchema, telemetrySeriesSchema, variantSchema,
+  modelVersionDetailSchema, modelVersionSchema, problemSchema, profileChoiceSchema, rolloutSummarySchema, telemetrySeriesSchema, variantSchema,
 } from '#protocol/api.ts'; // prettier-ignore
+import {
+  candidateSchema, compressionRecipeSchema, compressionReportSchema, variantComparisonSchema,
+} from '#protocol/compression.ts'; // prettier-ignore
 import { ERROR_STATUS, type ErrorCode } from '#protocol/errors.ts';
 import { evidenceSchema } from '#protocol/evidence.ts';
 import { blobRefSchema } from '#protocol/identifiers.ts';
@@ -15,11 +18,14 @@ import type { RouteSpec } from './route.ts';
 
 /** Schemas that get a name of their own in the document. */
 const NAMED = {
-  BlobRef: blobRefSchema, Claim: claimSchema, Device: deviceSchema, EnrolmentInfo: enrolmentInfoSchema,
+  BlobRef: blobRefSchema, Candidate: candidateSchema, Claim: claimSchema, CompressionRecipe: compressionRecipeSchema,
+  CompressionReport: compressionReportSchema, Device: deviceSchema, EnrolmentInfo: enrolmentInfoSchema,
   Evaluation: evaluationSchema, Evidence: evidenceSchema, Job: jobSchema, LiveEvent: liveEventSchema,
-  Model: modelSchema, ModelContract: modelContractSchema, ModelVersion: modelVersionSchema, Problem: problemSchema,
-  Profile: profileSchema, Rollout: rolloutSchema, RolloutSummary: rolloutSummarySchema,
+  Model: modelSchema, ModelContract: modelContractSchema, ModelVersion: modelVersionSchema,
+  ModelVersionDetail: modelVersionDetailSchema, Problem: problemSchema, Profile: profileSchema,
+  ProfileChoice: profileChoiceSchema, Rollout: rolloutSchema, RolloutSummary: rolloutSummarySchema,
   TelemetrySeries: telemetrySeriesSchema, Variant: variantSchema,
+  VariantComparison: variantComparisonSchema,
 }; // prettier-ignore
 
 export const API_BASE = '/api/v1';

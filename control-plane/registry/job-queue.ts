@@ -2,7 +2,6 @@
 // crash or a stop interrupted runs again from what was asked; a job that ended never changes.
 
 import { describeError, errorCodeOf, HoldfastError } from '#protocol/errors.ts';
-import type { Job } from '#protocol/api.ts';
 import type { Logger } from '../logger.ts';
 import type { Store } from '../store/database.ts';
 import type { LiveEvents } from '../store/live-events.ts';
@@ -183,7 +182,7 @@ function summaryOf({ state, progressPct, message, error }: JobChange): string {
 }
 
 function asksTheSame(a: QueuedJob, b: QueuedJob): boolean {
-  const key = (job: Job & Pick<QueuedJob, 'request'>): string =>
-    JSON.stringify([job.kind, job.model, job.version, job.request]);
+  const key = ({ kind, model, version, request }: QueuedJob): string =>
+    JSON.stringify([kind, model, version, request]);
   return key(a) === key(b);
 }

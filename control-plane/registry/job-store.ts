@@ -4,10 +4,11 @@ import type { Kysely, Selectable } from 'kysely';
 import { createVariantsSchema, jobSchema, type Job } from '#protocol/api.ts';
 import type { z } from 'zod';
 import type { Database, JobTable } from '../store/schema.ts';
+import { listChoices } from './trial-store.ts';
 
 export type VariantsRequest = z.output<typeof createVariantsSchema>;
 
-export interface QueuedJob extends Job {
+export interface QueuedJob extends Omit<Job, 'choices'> {
   readonly request: VariantsRequest;
   /** Who asked. */
   readonly actor: string;
@@ -84,9 +85,19 @@ export async function updateJob(db: Rows, id: string, change: JobChange, nowMs: 
   return numUpdatedRows > 0n;
 }
 
-/** As the API shows it. */
-export function publicJob({ request: _request, actor: _actor, ...job }: QueuedJob): Job {
-  return job;
+/** As the API shows it, with what has been decided for the profiles it was asked for. */
+export async function publicJob(db: Rows, queued: QueuedJob): Promise<Job> {
+  const { request, actor: _actor, ...job } = queued;
+  const choices = await listChoices(db, job.model, job.version);
+  return {
+    ...job,
+    choices: choices
+      .filter(({ profile }) => request.profiles.includes(profile))
+      .map(({ profile, candidates }) => ({
+        profile,
+        candidates: candidates.map(({ recipe, verdict, why }) => ({ recipe, verdict, why })),
+      })),
+  };
 }
 
 function jobOf(row: Selectable<JobTable>): QueuedJob {

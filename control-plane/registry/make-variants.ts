@@ -1,212 +1,162 @@
-// The work of a compression job: for each profile asked for, compress by its recipe, evaluate, fix the
-// golden tolerance, store. Invariant: what is stored already is not made again, so that the job can be
-// cut off anywhere and run again from its start.
+// The work of a compression job: for each profile asked for, its candidates are made and measured, one is chosen,
+// and the variant is stored with how it was chosen. Invariant: what is stored already is not made again, so that
+// the job can be cut off anywhere and run again from its start.
 
+import type { ModelVersion } from '#protocol/api.ts';
 import { canonicalJson } from '#protocol/canonical-json.ts';
-import type { Evaluation, ModelVersion, Variant } from '#protocol/api.ts';
-import { HoldfastError } from '#protocol/errors.ts';
-import type { BlobRef } from '#protocol/identifiers.ts';
+import type { Candidate, DeviceTiming } from '#protocol/compression.ts';
+import { describeError, errorCodeOf, HoldfastError } from '#protocol/errors.ts';
+import type { GoldenTolerance } from '#protocol/model-contract.ts';
 import type { DeviceProfile } from '#protocol/profile.ts';
-import type { BlobStore } from '../artifacts/blob-store.ts';
-import type { JobProgress } from '../compression/child/job-messages.ts';
-import { compressForProfile, type CompressedModel } from '../compression/compress.ts';
-import { inspectOnnx } from '../compression/onnx/inspect.ts';
-import { imageFeeds } from '../evaluation/images/image-feeds.ts';
-import { decodeLabelledImages } from '../evaluation/labelled-images.ts';
-import { evaluate } from '../evaluation/runner.ts';
-import { spreadIndices } from '../evaluation/spread-indices.ts';
-import type { Store } from '../store/database.ts';
 import type { LiveEvents } from '../store/live-events.ts';
+import { recipeInWords } from '../view/recipe-words.ts';
+import { sizeInWords } from '../view/words.ts';
+import { decide, frontInWords, type TimedTrial } from './decide.ts';
+import type { DeviceTimer } from './device-timer.ts';
 import { compressedTolerance, inspectGolden } from './golden-vectors.ts';
 import { MAX_GOLDEN_BYTES } from './import-version.ts';
 import type { JobContext } from './job-queue.ts';
 import type { QueuedJob } from './job-store.ts';
+import { JobSteps } from './job-steps.ts';
+import { standsIn, type Machine } from './machine.ts';
 import { profileByName, type Profiles } from './profiles.ts';
-import { getVersion, insertVariant, setVersionEvaluation } from './store.ts';
+import { getVersion, insertVariant } from './store.ts';
+import { putChoice, type MadeTrial } from './trial-store.ts';
+import { STEPS_OF_ORIGINAL, STEPS_OF_RECIPE, Trials, type Trial, type TrialDeps } from './trials.ts';
 
-export interface MakeVariantsDeps {
-  readonly store: Store;
-  readonly blobs: BlobStore;
+export interface MakeVariantsDeps extends TrialDeps {
   readonly events: LiveEvents;
   readonly profiles: Profiles;
-  readonly nowMs: () => number;
-  /** Folder for the scratch files of child processes. */
-  readonly scratchRoot: string;
-  readonly maxModelBytes: number;
+  readonly deviceTimer: DeviceTimer;
+  readonly machine: Machine;
 }
 
-export const MAX_DATASET_BYTES = 1024 ** 3;
-
+/**
+ * Goes on with the other profiles where one gets nothing. Throws `compression-failed` then, with the front, or what
+ * the datasets or the original fail with.
+ */
 export async function makeVariants(
   deps: MakeVariantsDeps,
   { model, version: number, request }: QueuedJob,
   context: JobContext,
 ): Promise<void> {
+  const { signal } = context;
   const version = await getVersion(deps.store.db, model, number);
   const missing = request.profiles
     .filter((name) => !version.variants.some((variant) => variant.profile === name))
     .map((name) => profileByName(deps.profiles, name));
-  const steps = new Steps(context, 1 + 2 * missing.length);
-  const maker = new VariantMaker(deps, version, context.signal, steps, request.calibrationSha256);
-  const original = await maker.evaluateOriginal(request.evaluationSha256);
+  if (missing.length === 0) return;
+  const steps = new JobSteps(context, countSteps(missing));
+  const evaluationSha256 = request.evaluationSha256 ?? version.evaluation?.datasetSha256 ?? null;
+  const calibrationSha256 = request.calibrationSha256 ?? null;
+  const trials = await Trials.open(deps, { version, calibrationSha256, evaluationSha256, signal, steps });
+  const original = await trials.original();
+  const fruitless: string[] = [];
   for (const profile of missing) {
-    await maker.make(profile, original);
-    context.signal.throwIfAborted();
+    const made: Trial[] = [];
+    for (const recipe of profile.compression.candidates) {
+      made.push(recipe.kind === 'original' ? original : await trials.of(recipe));
+      signal.throwIfAborted();
+    }
+    steps.next(`choosing for ${profile.name}`);
+    const timed = await timeOnDevices(deps, version, profile, made, signal);
+    const candidates = decide(profile, timed, standsIn(deps.machine, profile));
+    await store(deps, version, profile, candidates, made);
+    if (!candidates.some(isProposed)) fruitless.push(`for ${profile.name}: ${frontInWords(candidates)}`);
   }
+  if (fruitless.length > 0) throw nothingProposed(fruitless);
 }
 
-/** Whole steps done, and the part of the present one, as one percentage. */
-class Steps {
-  readonly #context: JobContext;
-  readonly #total: number;
-  #done = 0;
-
-  constructor(context: JobContext, total: number) {
-    this.#context = context;
-    this.#total = total;
-  }
-
-  /** The progress callback for the next step. */
-  next(what: string): (progress: JobProgress) => void {
-    const base = this.#done++;
-    const tell = (share: number, message: string): void =>
-      this.#context.progress((100 * (base + share)) / this.#total, message);
-    tell(0, what);
-    return ({ phase, done, total }) => tell(total > 0 ? Math.min(1, done / total) : 0, `${what}: ${phase}`);
-  }
+function countSteps(profiles: readonly DeviceProfile[]): number {
+  const recipes = profiles.flatMap(({ compression }) => compression.candidates);
+  const made = new Set(
+    recipes.filter(({ kind }) => kind !== 'original').map((recipe) => canonicalJson(recipe)),
+  );
+  return STEPS_OF_ORIGINAL + STEPS_OF_RECIPE * made.size + profiles.length;
 }
 
-class VariantMaker {
-  readonly #deps: MakeVariantsDeps;
-  readonly #version: ModelVersion;
-  readonly #signal: AbortSignal;
-  readonly #steps: Steps;
-  readonly #calibrationSha256: string | undefined;
-  /** Profiles with the same recipe share the work. */
-  readonly #compressed = new Map<string, Promise<CompressedModel>>();
-
-  constructor(
-    deps: MakeVariantsDeps,
-    version: ModelVersion,
-    signal: AbortSignal,
-    steps: Steps,
-    calibrationSha256: string | undefined,
-  ) {
-    this.#deps = deps;
-    this.#version = version;
-    this.#signal = signal;
-    this.#steps = steps;
-    this.#calibrationSha256 = calibrationSha256;
+/** Asks for one candidate after another, and no more once nobody answers. A candidate that fails there has failed. */
+async function timeOnDevices(
+  { deviceTimer }: MakeVariantsDeps,
+  { contract, version }: ModelVersion,
+  profile: DeviceProfile,
+  trials: readonly Trial[],
+  signal: AbortSignal,
+): Promise<TimedTrial[]> {
+  const timed: TimedTrial[] = [];
+  let isAnswered = true;
+  for (const trial of trials) {
+    if ('failure' in trial || !isAnswered) {
+      timed.push({ trial, device: null });
+      continue;
+    }
+    const { recipe, precision, weights } = trial;
+    try {
+      const device: DeviceTiming | null = await deviceTimer.time({
+        profile, version, precision, weights, contract, signal,
+      }); // prettier-ignore
+      isAnswered = device !== null;
+      timed.push({ trial, device });
+    } catch (error) {
+      if (signal.aborted || errorCodeOf(error) === 'cancelled') throw error;
+      timed.push({ trial: { recipe, precision, failure: describeError(error) }, device: null });
+    }
   }
+  return timed;
+}
 
-  /** Null without a dataset. */
-  async evaluateOriginal(datasetSha256: string | undefined): Promise<Evaluation | null> {
-    const { model, version, contract, evaluation } = this.#version;
-    const progress = this.#steps.next('evaluating the original');
-    if (datasetSha256 === undefined || evaluation?.datasetSha256 === datasetSha256) return evaluation;
-    const measured = await this.#evaluate(contract.weights, null, datasetSha256, progress);
-    await setVersionEvaluation(this.#deps.store.db, model, version, measured);
-    return measured;
-  }
-
-  async make(profile: DeviceProfile, original: Evaluation | null): Promise<void> {
-    const { model, version, contract } = this.#version;
-    const { store, events, nowMs, blobs } = this.#deps;
-    const compressed = await this.#compress(profile);
-    assertWithinBudget(profile, compressed.weights.byteLength);
-    const weights =
-      compressed.precision === 'original' ? contract.weights : await blobs.putBytes(compressed.weights);
-    const progress = this.#steps.next(`evaluating for ${profile.name}`);
-    const evaluation =
-      original === null || compressed.precision === 'original'
-        ? original
-        : await this.#evaluate(weights, contract.weights, original.datasetSha256, progress);
-    const golden = inspectGolden(await blobs.bytes(contract.golden.sha256, MAX_GOLDEN_BYTES), contract);
-    const tolerance =
-      compressed.precision === 'original'
-        ? contract.golden.tolerance
-        : compressedTolerance(contract, golden, profile);
-    const variant = {
+async function store(
+  deps: MakeVariantsDeps,
+  { model, version, contract }: ModelVersion,
+  profile: DeviceProfile,
+  candidates: readonly Candidate[],
+  trials: readonly Trial[],
+): Promise<void> {
+  const { events, nowMs } = deps;
+  const proposed = candidates.findIndex(isProposed);
+  const trial = trials[proposed];
+  const chosen = trial === undefined || 'failure' in trial ? null : trial;
+  const tolerance = chosen && (await toleranceFor(deps, contract, profile, chosen));
+  await deps.store.transaction(async (trx) => {
+    const atMs = nowMs();
+    await putChoice(trx, model, version, {
       profile: profile.name,
-      precision: compressed.precision,
-      weights: { sha256: weights.sha256, sizeBytes: weights.sizeBytes },
-      recipe: profile.compression,
-      evaluation,
-      report: reportOf(compressed),
-    };
-    await store.transaction(async (trx) => {
-      await insertVariant(trx, model, version, { variant, tolerance }, nowMs());
-      const summary = `${model} version ${version} compressed for ${profile.name}: ${weights.sizeBytes} bytes`;
-      await events.append({ kind: 'model', subject: `${model}/${version}`, atMs: nowMs(), summary }, trx);
+      decidedAtMs: atMs,
+      candidates: [...candidates],
     });
-  }
-
-  #compress(profile: DeviceProfile): Promise<CompressedModel> {
-    const progress = this.#steps.next(`compressing for ${profile.name}`);
-    const key = canonicalJson(profile.compression);
-    const known = this.#compressed.get(key);
-    if (known !== undefined) return known;
-    const made = this.#compressOnce(profile, progress);
-    this.#compressed.set(key, made);
-    return made;
-  }
-
-  async #compressOnce(
-    { compression: recipe }: DeviceProfile,
-    progress: (progress: JobProgress) => void,
-  ): Promise<CompressedModel> {
-    const { blobs, scratchRoot, maxModelBytes } = this.#deps;
-    const { contract } = this.#version;
-    const weights = await blobs.bytes(contract.weights.sha256, maxModelBytes);
-    if (recipe.kind === 'original') return compressForProfile({ weights, recipe });
-    if (this.#calibrationSha256 === undefined) throw calibrationMissing();
-    const images = decodeLabelledImages(await blobs.bytes(this.#calibrationSha256, MAX_DATASET_BYTES));
-    const calibration = imageFeeds(images, contract, spreadIndices(images.count, recipe.calibration.samples));
-    return compressForProfile({ weights, recipe, calibration, progress, scratchRoot, signal: this.#signal });
-  }
-
-  async #evaluate(
-    weights: BlobRef,
-    reference: BlobRef | null,
-    datasetSha256: string,
-    progress: (progress: JobProgress) => void,
-  ): Promise<Evaluation> {
-    const { blobs, scratchRoot } = this.#deps;
-    const report = await evaluate({
-      model: { path: blobs.path(weights.sha256) },
-      ...(reference === null ? {} : { reference: { path: blobs.path(reference.sha256) } }),
-      dataset: { path: blobs.path(datasetSha256) },
-      contract: this.#version.contract,
-      signal: this.#signal,
-      progress,
-      scratchRoot,
-    });
-    const { samples, accuracy, perClass, latencyP50Ms, latencyP95Ms, disagreement } = report;
-    return { datasetSha256, samples, accuracy, perClass, latencyP50Ms, latencyP95Ms, disagreement };
-  }
-}
-
-export function calibrationMissing(): HoldfastError {
-  return new HoldfastError('dataset-invalid', 'compression to int8 needs a calibration dataset', {
-    hint: 'upload a safetensors file with images and labels, and name it in calibrationSha256',
+    const about = `${model} version ${version} for ${profile.name}`;
+    let summary = `${about}: no candidate is within the budgets`;
+    if (chosen !== null && tolerance !== null) {
+      const { precision, weights, recipe, evaluation, report, comparison } = chosen;
+      const variant = { profile: profile.name, precision, weights, recipe, evaluation, report, comparison };
+      await insertVariant(trx, model, version, { variant, tolerance }, atMs);
+      summary = `${about}: ${recipeInWords(recipe)}, ${sizeInWords(weights.sizeBytes)}; ${candidates[proposed]?.why}`;
+    }
+    await events.append({ kind: 'model', subject: `${model}/${version}`, atMs, summary }, trx);
   });
 }
 
-function assertWithinBudget(profile: DeviceProfile, weightsBytes: number): void {
-  if (weightsBytes <= profile.budgets.weightsBytes) return;
-  throw new HoldfastError(
-    'compression-failed',
-    `the variant for ${profile.name} has ${weightsBytes} bytes, the profile allows ${profile.budgets.weightsBytes}`,
-    { hint: 'choose a smaller model, or another profile' },
-  );
+async function toleranceFor(
+  { blobs }: MakeVariantsDeps,
+  contract: ModelVersion['contract'],
+  profile: DeviceProfile,
+  { precision }: MadeTrial,
+): Promise<GoldenTolerance> {
+  if (precision === 'original') return contract.golden.tolerance;
+  const golden = inspectGolden(await blobs.bytes(contract.golden.sha256, MAX_GOLDEN_BYTES), contract);
+  return compressedTolerance(contract, golden, profile);
 }
 
-/** An uncompressed variant has the operators of its weights, before and after. */
-function reportOf({ report, weights }: CompressedModel): Variant['report'] {
-  if (report === null) {
-    const { opCounts } = inspectOnnx(weights);
-    return { opsBefore: opCounts, opsAfter: opCounts, leftInFloat: [], sqnrDb: null };
-  }
-  const { opsBefore, opsAfter, leftInFloat, sqnrDb } = report;
-  return { opsBefore, opsAfter, leftInFloat, sqnrDb };
+function isProposed({ verdict }: Candidate): boolean {
+  return verdict === 'proposed';
+}
+
+function nothingProposed(profiles: readonly string[]): HoldfastError {
+  return new HoldfastError(
+    'compression-failed',
+    `no candidate is within the budgets ${profiles.join('; ')}`,
+    {
+      hint: 'choose another profile or a smaller model; the version shows all candidates with their numbers',
+    },
+  );
 }

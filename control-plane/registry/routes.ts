@@ -6,6 +6,7 @@ import {
   createVersionSchema,
   jobSchema,
   modelSchema,
+  modelVersionDetailSchema,
   modelVersionSchema,
 } from '#protocol/api.ts';
 import { HoldfastError } from '#protocol/errors.ts';
@@ -90,10 +91,10 @@ function versionOperations(router: ApiRouter, registry: Registry): void {
     router,
     {
       method: 'get', path: '/models/:model/versions/:version', tag,
-      summary: 'One version with its contract, variants and evaluations',
-      params: versionParams, response: modelVersionSchema, errors: ['not-found'],
+      summary: 'One version with its contract, variants, evaluations and all candidates that were tried',
+      params: versionParams, response: modelVersionDetailSchema, errors: ['not-found'],
     },
-    ({ params }) => registry.getVersion(params.model, params.version),
+    ({ params }) => registry.getVersionDetail(params.model, params.version),
   ); // prettier-ignore
   route(
     router,

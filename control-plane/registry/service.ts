@@ -1,18 +1,21 @@
 // What people and programs do with models: import versions, have them compressed, sign them.
 
 import { randomUUID } from 'node:crypto';
-import type { Job, Model, ModelVersion } from '#protocol/api.ts';
+import type { Job, Model, ModelVersion, ModelVersionDetail } from '#protocol/api.ts';
 import { HoldfastError } from '#protocol/errors.ts';
 import { releaseTargetPath } from '#protocol/release.ts';
+import { needsCalibration } from '../compression/compress.ts';
 import { SerialQueue } from '../trust/serial-queue.ts';
 import type { ImportDeps, CreateVersionRequest } from './import-version.ts';
 import { importVersion } from './import-version.ts';
 import type { JobQueue } from './job-queue.ts';
 import { publicJob, type VariantsRequest } from './job-store.ts';
-import { calibrationMissing } from './make-variants.ts';
+
 import { profileByName, type Profiles } from './profiles.ts';
 import { signVersion, type SignDeps } from './sign-version.ts';
 import { getVersion, listModels, listVersions, variantRows } from './store.ts';
+import { listChoices } from './trial-store.ts';
+import { calibrationMissing } from './trials.ts';
 
 /** A release that devices may be ordered to run. */
 export interface Release {
@@ -50,6 +53,12 @@ export class Registry {
     return getVersion(this.#deps.store.db, model, version);
   }
 
+  /** With everything that was tried on it. Throws `not-found`. */
+  async getVersionDetail(model: string, version: number): Promise<ModelVersionDetail> {
+    const { db } = this.#deps.store;
+    return { ...(await getVersion(db, model, version)), choices: await listChoices(db, model, version) };
+  }
+
   listModels(): Promise<Model[]> {
     return listModels(this.#deps.store.db);
   }
@@ -79,8 +88,8 @@ export class Registry {
     const { profiles, jobs, nowMs } = this.#deps;
     await this.getVersion(model, version);
     const wanted = request.profiles.map((name) => profileByName(profiles, name));
-    const needsCalibration = wanted.some((profile) => profile.compression.kind !== 'original');
-    if (needsCalibration && request.calibrationSha256 === undefined) throw calibrationMissing();
+    const isCalibrated = wanted.some(({ compression }) => compression.candidates.some(needsCalibration));
+    if (isCalibrated && request.calibrationSha256 === undefined) throw calibrationMissing();
     for (const sha256 of [request.calibrationSha256, request.evaluationSha256]) {
       if (sha256 !== undefined) await this.#assertUploaded(sha256);
     }
@@ -106,17 +115,17 @@ export class Registry {
       request,
       actor,
     });
-    return publicJob(job);
+    return publicJob(this.#deps.store.db, job);
   }
 
   async getJob(id: string): Promise<Job> {
-    return publicJob(await this.#deps.jobs.get(id));
+    return publicJob(this.#deps.store.db, await this.#deps.jobs.get(id));
   }
 
   async cancelJob(id: string, actor: string): Promise<Job> {
     const job = await this.#deps.jobs.cancel(id);
     await this.#deps.audit.record({ actor, action: 'job.cancel', subject: id, detail: { state: job.state } });
-    return publicJob(job);
+    return publicJob(this.#deps.store.db, job);
   }
 
   /** Signs every variant that is not signed yet; safe to repeat. Errors: `not-found`, `conflict`. */

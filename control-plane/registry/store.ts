@@ -10,7 +10,7 @@ import {
   modelContractSchema,
   type GoldenTolerance,
 } from '#protocol/model-contract.ts';
-import { compressionRecipeSchema } from '#protocol/profile.ts';
+import { compressionRecipeSchema } from '#protocol/compression.ts';
 import type { Database, VariantTable, VersionTable } from '../store/schema.ts';
 
 type Rows = Kysely<Database>;
@@ -108,6 +108,7 @@ export async function insertVariant(
       json_tolerance: JSON.stringify(tolerance),
       json_report: JSON.stringify(variant.report),
       json_evaluation: variant.evaluation === null ? null : JSON.stringify(variant.evaluation),
+      json_comparison: variant.comparison === null ? null : JSON.stringify(variant.comparison),
       release_counter: null,
       manifest_sha256: null,
       created_at_ms: nowMs,
@@ -146,6 +147,7 @@ export function variantOf(row: Selectable<VariantTable>): Variant {
     manifestSha256: row.manifest_sha256,
     evaluation: evaluationOf(row.json_evaluation),
     report: variantSchema.shape.report.parse(JSON.parse(row.json_report)),
+    comparison: variantSchema.shape.comparison.parse(JSON.parse(row.json_comparison ?? 'null')),
   };
 }
 

@@ -34,12 +34,35 @@ export interface VariantTable {
   json_recipe: Immutable<string>;
   /** GoldenTolerance that holds for this variant */
   json_tolerance: Immutable<string>;
-  /** Variant['report'] */
+  /** CompressionReport, or null as JSON */
   json_report: Immutable<string>;
   json_evaluation: string | null;
+  /** VariantComparison, or null */
+  json_comparison: Immutable<string | null>;
   release_counter: number | null;
   manifest_sha256: string | null;
   created_at_ms: Immutable<number>;
+}
+
+/** A recipe that was made of a version and measured. */
+export interface TrialTable {
+  model: Immutable<string>;
+  version: Immutable<number>;
+  /** sha256 of the recipe and of the datasets it was made and measured with (registry/trial-store.ts) */
+  key_sha256: Immutable<string>;
+  /** MadeTrial (registry/trial-store.ts) */
+  json_trial: Immutable<string>;
+  created_at_ms: Immutable<number>;
+}
+
+/** How it was decided which candidate a profile gets; made anew for as long as none is proposed. */
+export interface ChoiceTable {
+  model: Immutable<string>;
+  version: Immutable<number>;
+  profile: Immutable<string>;
+  /** Candidate[] */
+  json_candidates: string;
+  decided_at_ms: number;
 }
 
 export interface JobTable {
@@ -202,6 +225,8 @@ export interface Database {
   models: ModelTable;
   versions: VersionTable;
   variants: VariantTable;
+  trials: TrialTable;
+  choices: ChoiceTable;
   jobs: JobTable;
   claims: ClaimTable;
   devices: DeviceTable;

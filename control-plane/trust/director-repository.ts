@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { decodeDirectorCustom, encodeDirectorCustom } from '#protocol/director-custom.ts';
 import { HoldfastError } from '#protocol/errors.ts';
 import { deviceIdSchema, sha256Schema } from '#protocol/identifiers.ts';
+import { isMeasureTargetPath } from '#protocol/measurement.ts';
 import { directorCustomSchema } from '#protocol/release.ts';
 import type { DirectorCustom } from '#protocol/release.ts';
 import { directoryExists, makeDirectoryDurably, readFileIfPresent } from './durable-files.ts';
@@ -138,6 +139,15 @@ export class DirectorRepository {
 function orderEntry(deviceId: string, { targetPath, length, sha256, custom }: DirectorOrder): TargetEntry {
   if (custom.deviceId !== deviceId) {
     throw new HoldfastError('bad-request', `an order for ${custom.deviceId} cannot be given to ${deviceId}`);
+  }
+  if (isMeasureTargetPath(targetPath)) {
+    throw new HoldfastError(
+      'bad-request',
+      `${targetPath} is there to be timed, not to be run by ${deviceId}`,
+      {
+        hint: 'Order a release: a variant that was signed.',
+      },
+    );
   }
   const checked = directorCustomSchema.safeParse(custom);
   if (!checked.success) {

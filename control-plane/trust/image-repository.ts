@@ -1,11 +1,13 @@
-// The Image repository: what may exist, signed. Invariants: a target path never changes its bytes; the
-// floor of a model only rises; one publish at a time, and a reader sees a publish whole or not at all.
+// The Image repository: what may exist, signed. Invariants: a target path never changes its bytes; a release
+// never goes away, a measurement target may; the floor of a model only rises; one publish at a time, and a
+// reader sees a publish whole or not at all.
 // Source: TUF 1.0; Uptane Standard 2.1, section 5.4 (Image repository).
 
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { HoldfastError } from '#protocol/errors.ts';
 import { modelNameSchema, sha256Schema } from '#protocol/identifiers.ts';
+import { isMeasureTargetPath, measureCustomSchema, type MeasureCustom } from '#protocol/measurement.ts';
 import { imageCustomSchema } from '#protocol/release.ts';
 import type { ImageCustom } from '#protocol/release.ts';
 import { makeDirectoryDurably } from './durable-files.ts';
@@ -18,7 +20,8 @@ const DAY_MS = 86_400_000;
 const LIFETIMES = { targetsMs: 365 * DAY_MS, snapshotMs: 30 * DAY_MS, timestampMs: 7 * DAY_MS };
 const TARGET_PATH = /^[a-z0-9][a-z0-9._-]{0,127}(?:\/[a-z0-9][a-z0-9._-]{0,127}){1,7}$/;
 
-export type NewTarget = { readonly path: string; readonly custom: ImageCustom } & (
+/** A release, or under `<model>/<version>/candidates/` what devices may time and never serve. */
+export type NewTarget = { readonly path: string; readonly custom: ImageCustom | MeasureCustom } & (
   | { readonly bytes: Uint8Array }
   | { readonly length: number; readonly sha256: string }
 );
@@ -65,6 +68,21 @@ export class ImageRepository {
         hint: 'Signed targets never change; make a new version.',
       });
     });
+  }
+
+  /** Takes measurement targets away, all of them or the one named; a release never goes. Answers their digests. */
+  async withdrawMeasurements(only?: string): Promise<string[]> {
+    const withdrawn: string[] = [];
+    await this.#metadata.publish((content) => {
+      const kept = new Map(content.targets);
+      for (const [path, { hashes }] of content.targets) {
+        if (!isMeasureTargetPath(path) || (only !== undefined && path !== only)) continue;
+        kept.delete(path);
+        withdrawn.push(hashes.sha256);
+      }
+      return withdrawn.length === 0 ? null : { ...content, targets: kept };
+    });
+    return withdrawn;
   }
 
   /** Lowest release counter of the model that devices still accept; 0 when none was signed. */
@@ -129,9 +147,11 @@ function targetEntry(target: NewTarget): TargetEntry {
   if (!Number.isSafeInteger(length) || length < 0 || !sha256Schema.safeParse(sha256).success) {
     throw new HoldfastError('bad-request', `${target.path} has no usable length and sha256`);
   }
-  const custom = imageCustomSchema.safeParse(target.custom);
+  const isMeasurement = isMeasureTargetPath(target.path);
+  const custom = (isMeasurement ? measureCustomSchema : imageCustomSchema).safeParse(target.custom);
   if (!custom.success) {
-    throw new HoldfastError('bad-request', `${target.path} has no usable profile and release counter`, {
+    const missing = isMeasurement ? 'purpose to measure' : 'release counter';
+    throw new HoldfastError('bad-request', `${target.path} has no usable profile and ${missing}`, {
       cause: custom.error,
     });
   }
@@ -145,7 +165,7 @@ function floors(content: TargetsContent): ReadonlyMap<string, number> {
 function highestCounter(content: TargetsContent, model: string): number {
   let highest = 0;
   for (const [path, { custom }] of content.targets) {
-    if (path.startsWith(`${model}/`))
+    if (path.startsWith(`${model}/`) && !isMeasureTargetPath(path))
       highest = Math.max(highest, imageCustomSchema.parse(custom).releaseCounter);
   }
   return highest;

@@ -89,6 +89,15 @@ describe.skipIf(skipWithout('Chromium', executablePath, 'install the package chr
       expect(await page.getByRole('img', { name: '1 of 1 healthy' }).count()).toBe(2);
     });
 
+    it('shows what was tried for a profile, and why it was taken', async () => {
+      await page.getByRole('link', { name: 'Models' }).click();
+      await page.getByRole('link', { name: 'version 1' }).click();
+      await page.getByRole('heading', { name: 'digits 1' }).waitFor();
+      await page
+        .getByRole('row', { name: /the original.*proposed.*no other is within the budgets/ })
+        .waitFor();
+    });
+
     it('shows why a version was stopped, with the numbers', async () => {
       await prepareVersion(story, 2);
       const { id } = await beginRollout(story, 2);

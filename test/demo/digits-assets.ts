@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ApiClient } from '#control-plane/cli/api-client.ts';
-import { jobSchema, modelVersionSchema, type ModelVersion } from '#protocol/api.ts';
+import { jobSchema, modelVersionDetailSchema, modelVersionSchema, type ModelVersion } from '#protocol/api.ts';
 import { HoldfastError } from '#protocol/errors.ts';
 import { modelContractSchema } from '#protocol/model-contract.ts';
 import { datasetBytes, testImages, trainImages, type DigitImages } from './digits-data.ts';
@@ -66,7 +66,7 @@ export async function compressVersion(
       `job ${id} ${job.state}: ${job.error?.detail ?? job.message}`,
     );
   }
-  return await api.get(path, modelVersionSchema);
+  return await api.get(path, modelVersionDetailSchema);
 }
 
 async function upload(api: ApiClient, bytes: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -60,7 +60,7 @@ async function tell(
   stack: AsyncDisposableStack,
   options: DemoOptions,
 ): Promise<void> {
-  const profiles = await demoProfiles();
+  const profiles = demoProfiles();
   await reporter.step('A control plane starts', 'it says its addresses once they answer', async () => {
     await fleet.startPlane();
     const answer = await fetch(new URL('/healthz', fleet.server));

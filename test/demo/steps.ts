@@ -80,8 +80,9 @@ export async function prepareVersion(story: Story, version: number): Promise<Mod
       datasets,
       (look) => until(`compression of version ${version}`, look),
       (message) => {
-        if (message !== told) reporter.say(message);
-        told = message;
+        const [step = ''] = message.split(': ');
+        if (step !== told) reporter.say(step);
+        told = step;
       },
     ),
   );

@@ -1,6 +1,7 @@
 // Numbers of the demo as lines for people.
 
 import type { ModelVersion } from '#protocol/api.ts';
+import type { VariantComparison } from '#protocol/compression.ts';
 
 /** Before and after compression, one line a variant. */
 export function variantTable(version: ModelVersion): string[] {
@@ -12,6 +13,7 @@ export function variantTable(version: ModelVersion): string[] {
     precision: string,
     sizeBytes: number,
     evaluation: ModelVersion['evaluation'],
+    comparison: VariantComparison | null,
   ): string =>
     row([
       name,
@@ -20,12 +22,19 @@ export function variantTable(version: ModelVersion): string[] {
       `${(sizeBytes / 1_000).toFixed(1)} kB`,
       evaluation === null ? '-' : `${evaluation.latencyP50Ms.toFixed(3)} ms`,
       evaluation === null ? '-' : `${evaluation.latencyP95Ms.toFixed(3)} ms`,
+      comparison === null ? '-' : `${(1 / comparison.latencyRatio.median).toFixed(2)} x`,
     ]);
   return [
-    row(['profile', 'precision', 'accuracy', 'size', 'p50', 'p95']),
-    line('(the original)', 'float', version.contract.weights.sizeBytes, original),
+    row(['profile', 'precision', 'accuracy', 'size', 'p50', 'p95', 'as fast']),
+    line('(the original)', 'float', version.contract.weights.sizeBytes, original, null),
     ...version.variants.map((variant) =>
-      line(variant.profile, variant.precision, variant.weights.sizeBytes, variant.evaluation),
+      line(
+        variant.profile,
+        variant.precision,
+        variant.weights.sizeBytes,
+        variant.evaluation,
+        variant.comparison,
+      ),
     ),
   ];
 }

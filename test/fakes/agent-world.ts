@@ -7,12 +7,15 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { verifyManifest } from '#agent/adapters/verify-manifest.ts';
 import type { JournalState } from '#agent/ports/journal.ts';
+import type { MeasurementVerifier } from '#agent/ports/measurement-verifier.ts';
 import type { ReleaseVerifier, VerifiedOrder } from '#agent/ports/release-verifier.ts';
 import type { InferResult } from '#agent/ports/runtime.ts';
 import type { SystemSnapshot } from '#agent/ports/system-probe.ts';
 import { JournalKeeper } from '#agent/supervisor/journal-keeper.ts';
 import { Supervisor } from '#agent/supervisor/supervisor.ts';
 import type { DeploymentState } from '#protocol/deployment.ts';
+import { HoldfastError } from '#protocol/errors.ts';
+import type { BlobRef } from '#protocol/identifiers.ts';
 import type { DeploymentReport } from '#protocol/messages.ts';
 import type { DeploymentPolicy, ReleaseManifest } from '#protocol/release.ts';
 import { profileSchema, type DeviceProfile } from '#protocol/profile.ts';
@@ -36,10 +39,18 @@ const ENOUGH: SystemSnapshot = {
 const PATIENCE_MS = 5_000;
 
 /** The Director and Image repositories as one answer. */
-class ScriptedVerifier implements ReleaseVerifier {
+class ScriptedVerifier implements ReleaseVerifier, MeasurementVerifier {
   order: VerifiedOrder | null = null;
   failure: Error | null = null;
   looks = 0;
+  /** Measurement targets by path. */
+  readonly signed = new Map<string, BlobRef>();
+
+  async verifyMeasurement(targetPath: string): Promise<BlobRef> {
+    const signed = this.signed.get(targetPath);
+    if (signed === undefined) throw new HoldfastError('tuf-mismatch', `nobody signed ${targetPath}`);
+    return await Promise.resolve(signed);
+  }
 
   async refresh(): Promise<VerifiedOrder | null> {
     this.looks++;
@@ -61,6 +72,7 @@ export class AgentWorld {
   readonly journal: MemoryJournal;
   readonly runtime = new ScriptedRuntime();
   readonly artifacts: MemoryArtifacts;
+  readonly candidates: MemoryArtifacts;
   readonly verifier = new ScriptedVerifier();
   readonly transport = new WireTransport();
   readonly logger = keepingLogger();
@@ -74,6 +86,7 @@ export class AgentWorld {
     this.clock = before?.clock ?? new ManualClock();
     this.journal = new MemoryJournal(state);
     this.artifacts = new MemoryArtifacts(join(folder, 'blobs'));
+    this.candidates = new MemoryArtifacts(join(folder, 'candidates'));
     this.#behaviours = before === null ? new Map() : before.#behaviours;
     for (const [sha256, bytes] of before?.artifacts.remote ?? []) this.artifacts.remote.set(sha256, bytes);
     this.runtime.prepare = (worker) => this.#prepare(worker);
@@ -88,6 +101,7 @@ export class AgentWorld {
       keeper: new JournalKeeper(this.journal, this.clock),
       transport: this.transport,
       artifacts: this.artifacts,
+      candidates: this.candidates,
       verifier: this.verifier,
       readManifest: verifyManifest,
       runtime: this.runtime,

@@ -14,11 +14,13 @@ export class MemoryArtifacts implements ArtifactSource {
   readonly fetched: string[] = [];
   /** When set, the control plane does not answer: fetches wait until it is unset by `connect`, or are aborted. */
   isAway = false;
-  readonly #folder: string;
+  /** When set, nothing is deleted any more, as by a process that was killed. */
+  isFrozen = false;
+  readonly folder: string;
   readonly #waiting = new Set<() => void>();
 
   constructor(folder: string) {
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   add(bytes: Buffer): BlobRef {
@@ -33,9 +35,9 @@ export class MemoryArtifacts implements ArtifactSource {
   }
 
   async fetch(blob: BlobRef, options: Parameters<ArtifactSource['fetch']>[1]): Promise<string> {
-    await mkdir(this.#folder, { recursive: true });
-    const path = join(this.#folder, blob.sha256);
-    if ((await readdir(this.#folder)).includes(blob.sha256)) return path;
+    await mkdir(this.folder, { recursive: true });
+    const path = join(this.folder, blob.sha256);
+    if ((await readdir(this.folder)).includes(blob.sha256)) return path;
     for (let tries = 1; this.isAway && !options.signal.aborted; tries++) {
       if (tries === options.tries) throw new HoldfastError('download-failed', 'nobody answers');
       await this.#change(options.signal, options.tries !== undefined);
@@ -52,9 +54,10 @@ export class MemoryArtifacts implements ArtifactSource {
   }
 
   async keepOnly(sha256s: ReadonlySet<string>): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
-    for (const name of await readdir(this.#folder)) {
-      if (!sha256s.has(name)) await rm(join(this.#folder, name));
+    if (this.isFrozen) return;
+    await mkdir(this.folder, { recursive: true });
+    for (const name of await readdir(this.folder)) {
+      if (!sha256s.has(name)) await rm(join(this.folder, name));
     }
   }
 

@@ -2,8 +2,10 @@
 // Kept honest by test/contract/agent/runtime.test.ts, which runs against the real one too.
 
 import { HoldfastError } from '#protocol/errors.ts';
+import type { MeasuredTiming } from '#protocol/measurement.ts';
 import type {
-  GoldenResult, InferRequest, InferResult, LoadRequest, LoadResult, Runtime, WorkerHandle,
+  GoldenResult, InferRequest, InferResult, LoadRequest, LoadResult, Runtime, TimeRequest, WorkerHandle,
+  WorkerRole,
 } from '#agent/ports/runtime.ts'; // prettier-ignore
 
 export interface ScriptedCall {
@@ -21,13 +23,17 @@ export class ScriptedWorker implements WorkerHandle {
   readonly calls: ScriptedCall[] = [];
   /** When set, inferences are answered at once, or when the promise it gives resolves. */
   auto: ((request: InferRequest) => Partial<InferResult> | Promise<Partial<InferResult>>) | null = null;
+  /** When set, timing lasts until the process ends. */
+  isSlow = false;
+  readonly role: WorkerRole;
   loaded: LoadRequest | null = null;
   readonly #end = Promise.withResolvers<{ code: number | null; signal: string | null }>();
   readonly #pending = new Set<(error: HoldfastError) => void>();
   #ended: HoldfastError | null = null;
   readonly #arrivals: (() => void)[] = [];
 
-  constructor() {
+  constructor(role: WorkerRole = 'a') {
+    this.role = role;
     this.exited = this.#end.promise;
   }
 
@@ -46,6 +52,13 @@ export class ScriptedWorker implements WorkerHandle {
 
   golden(): Promise<GoldenResult> {
     return this.#answer({ count: 1, maxAbs: 0, top1Agreement: 1, finite: true, passed: true });
+  }
+
+  time(request: TimeRequest): Promise<MeasuredTiming> {
+    if (this.#ended !== null) return Promise.reject(this.#ended);
+    const timing = { runs: request.limitMs > 0 ? request.runs : 1, p50Ms: 1, p95Ms: 2, memoryBytes: 1_000 };
+    if (!this.isSlow) return Promise.resolve(timing);
+    return new Promise((_resolve, reject) => this.#pending.add(reject));
   }
 
   rssBytes(): Promise<number> {
@@ -112,8 +125,8 @@ export class ScriptedRuntime implements Runtime {
   prepare: (worker: ScriptedWorker) => void = () => undefined;
   readonly #arrivals: (() => void)[] = [];
 
-  async spawn(): Promise<ScriptedWorker> {
-    const worker = new ScriptedWorker();
+  async spawn(role: WorkerRole = 'a'): Promise<ScriptedWorker> {
+    const worker = new ScriptedWorker(role);
     this.prepare(worker);
     this.workers.push(worker);
     for (const tell of this.#arrivals.splice(0)) tell();

@@ -4,6 +4,8 @@
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { env } from 'node:process';
 import { HoldfastError } from '#protocol/errors.ts';
 import { jobMessageSchema, type JobMessage, type JobProgress } from './job-messages.ts';
@@ -19,6 +21,8 @@ export interface JobOptions {
   readonly limits: JobLimits;
   readonly signal?: AbortSignal;
   readonly progress?: (progress: JobProgress) => void;
+  /** The child's folder for temporary files; the system's by default. */
+  readonly tempDir?: string;
 }
 
 export const DEFAULT_JOB_LIMITS: JobLimits = { timeoutMs: 30 * 60_000, memoryBytes: 8 * 1024 ** 3 };
@@ -33,7 +37,7 @@ const STDERR_TAIL_CHARS = 4_000;
 export async function runJob(entry: string, job: unknown, options: JobOptions): Promise<unknown> {
   if (options.signal?.aborted === true) throw cancelled();
   const child = fork(entry, [], {
-    env: childEnvironment(),
+    env: childEnvironment(options.tempDir),
     execArgv: [`--max-old-space-size=${Math.ceil(options.limits.memoryBytes / 1024 ** 2)}`],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'json',
@@ -89,9 +93,16 @@ function settle(
   return reject(new HoldfastError(code, text, hint === undefined ? {} : { hint }));
 }
 
-function childEnvironment(): NodeJS.ProcessEnv {
+function childEnvironment(tempDir: string | undefined): NodeJS.ProcessEnv {
   const passed = PASSED_ON.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]));
-  return { ...Object.fromEntries(passed), ORT_DISABLE_TELEMETRY: '1' };
+  // A child is short-lived: most of its start would be compiling the same modules again.
+  const compileCache = env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'node-compile-cache');
+  return {
+    ...Object.fromEntries(passed),
+    ...(tempDir === undefined ? {} : { TMPDIR: tempDir }),
+    NODE_COMPILE_CACHE: compileCache,
+    ORT_DISABLE_TELEMETRY: '1',
+  };
 }
 
 function tailOf(child: ChildProcess): () => string {

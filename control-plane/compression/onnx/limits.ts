@@ -7,6 +7,7 @@ export interface OnnxLimits {
   readonly maxGraphDepth: number;
   /** Protobuf fields in the whole file; bounds the time an inspection takes. */
   readonly maxFields: number;
+  /** ONNX Runtime serves operator sets from 7 on, and compression raises them. */
   readonly minOpset: number;
   readonly maxOpset: number;
 }
@@ -16,7 +17,7 @@ export const DEFAULT_ONNX_LIMITS: OnnxLimits = {
   maxNodes: 200_000,
   maxGraphDepth: 8,
   maxFields: 10_000_000,
-  minOpset: 13,
+  minOpset: 7,
   maxOpset: 23,
 };
 

@@ -75,8 +75,17 @@ export function makeIntAttribute(name: string, value: number): AttributeProto {
   return create('AttributeProto', { name, i: value, type: AttributeProtoAttributeType.INT });
 }
 
+export function makeFloatAttribute(name: string, value: number): AttributeProto {
+  return create('AttributeProto', { name, f: value, type: AttributeProtoAttributeType.FLOAT });
+}
+
 export function makeIntsAttribute(name: string, values: readonly number[]): AttributeProto {
   return create('AttributeProto', { name, ints: [...values], type: AttributeProtoAttributeType.INTS });
+}
+
+export function makeStringAttribute(name: string, value: string): AttributeProto {
+  const s = new TextEncoder().encode(value);
+  return create('AttributeProto', { name, s, type: AttributeProtoAttributeType.STRING });
 }
 
 /** A tensor of raw little-endian data. */

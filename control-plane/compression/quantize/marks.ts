@@ -5,7 +5,7 @@
 import { isFloatTensor, readFloats } from '../onnx/tensor-data.ts';
 import type { NodeProto, TensorProto } from '../onnx/onnx-types.ts';
 import type { GraphEditor } from './graph-editor.ts';
-import type { QuantOptions } from './quant-params.ts';
+import type { QuantOptions } from './quant-options.ts';
 import type { Range } from './scale.ts';
 
 export interface TensorMark {
@@ -78,7 +78,7 @@ export class Marks {
   /** Lets the range of a Relu's or Clip's output do its work; false where the node has to stay. */
   foldActivation(node: NodeProto, input: string, output: string): boolean {
     const { editor } = this;
-    if (!this.ranges.has(output) || editor.readers(input) !== 1) return false;
+    if (this.options.symmetric || !this.ranges.has(output) || editor.readers(input) !== 1) return false;
     if (editor.outputs.has(input) || editor.inputs.has(input)) return false;
     editor.renameWrites(input, output);
     this.tensors.delete(input);
@@ -96,7 +96,7 @@ export class Marks {
     if (tensor === undefined) return this.ranges.has(name);
     const known = this.#usable.get(name);
     if (known !== undefined) return known;
-    const usable = isFloatTensor(tensor) && readFloats(tensor).every(Number.isFinite);
+    const usable = isFloatTensor(tensor) && areFinite(readFloats(tensor));
     this.#usable.set(name, usable);
     return usable;
   }
@@ -112,4 +112,9 @@ export class Marks {
     this.editor.renameReadsOf(node, bias, name);
     return name;
   }
+}
+
+function areFinite(values: Float32Array): boolean {
+  for (let at = 0; at < values.length; at++) if (!Number.isFinite(values[at])) return false;
+  return true;
 }

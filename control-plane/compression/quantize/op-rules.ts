@@ -1,65 +1,65 @@
 // What each operator wants quantized: one entry an operator, the only place to look for it. An operator that is
-// not listed stays in float. Source: the QDQ operator handlers of onnxruntime.quantization.
+// not listed stays in float. Source: the registry of QDQ operator handlers of onnxruntime.quantization, and its
+// default for operators that are quantized without a handler of their own.
 
-import { toNumber } from '../onnx/messages.ts';
-import type { AttributeProto, NodeProto } from '../onnx/onnx-types.ts';
+import type { NodeProto } from '../onnx/onnx-types.ts';
 import type { Marks } from './marks.ts';
+import { gather, keepsScale, pad, split } from './moving-ops.ts';
+import type { QuantOptions } from './quant-options.ts';
+import { convolution, gemm, matMul, normalization, transposedConvolution } from './weighted-ops.ts';
 
 export type OpRule = (node: NodeProto, marks: Marks) => void;
 
-export const OP_RULES: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
+const OP_RULES: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
   ['Conv', convolution],
+  ['ConvTranspose', transposedConvolution],
   ['Gemm', gemm],
   ['MatMul', matMul],
+  ['BatchNormalization', normalization],
+  ['InstanceNormalization', normalization],
+  ['LayerNormalization', normalization],
   ['Relu', foldable],
   ['Clip', foldable],
   ['Add', everyTensor],
-  ['Mul', everyTensor],
+  ['ArgMax', everyTensor],
   ['Concat', everyTensor],
+  ['CumSum', everyTensor],
+  ['GlobalAveragePool', everyTensor],
+  ['LeakyRelu', everyTensor],
+  ['Mul', everyTensor],
   ['Sigmoid', everyTensor],
   ['Softmax', everyTensor],
-  ['GlobalAveragePool', everyTensor],
+  ['Where', where],
   ['AveragePool', keepsScale],
-  ['MaxPool', maxPool],
-  ['Reshape', keepsScale],
-  ['Transpose', keepsScale],
-  ['Squeeze', keepsScale],
-  ['Unsqueeze', keepsScale],
   ['Flatten', keepsScale],
+  ['Reshape', keepsScale],
+  ['Slice', keepsScale],
+  ['Squeeze', keepsScale],
+  ['TopK', keepsScale],
+  ['Transpose', keepsScale],
+  ['Unsqueeze', keepsScale],
+  ['MaxPool', from(12, keepsScale)],
+  ['Resize', from(11, keepsScale)],
+  ['Gather', gather],
+  ['GatherElements', gather],
+  ['Pad', pad],
+  ['Split', split],
 ]);
 
-/** The rule of a node, if its operator has one. */
-export function ruleOf(node: NodeProto): OpRule | undefined {
-  const isStandard = node.domain === undefined || node.domain === '' || node.domain === 'ai.onnx';
-  return isStandard ? OP_RULES.get(node.opType ?? '') : undefined;
+/**
+ * The rule of a node: that of its operator, if it has one. An operator that is asked for in `operators` and has no
+ * rule of its own has all its tensors quantized.
+ */
+export function ruleOf(node: NodeProto, operators?: ReadonlySet<string>): OpRule | undefined {
+  const { opType = '', domain = '' } = node;
+  if (domain !== '' && domain !== 'ai.onnx') return undefined;
+  if (operators === undefined) return OP_RULES.get(opType);
+  return operators.has(opType) ? (OP_RULES.get(opType) ?? everyTensor) : undefined;
 }
 
-/** Output channels are axis 0 of a Conv's weight [M, C/group, ...]. */
-function convolution(node: NodeProto, marks: Marks): void {
-  const [input = '', weight = '', bias = ''] = node.input;
-  marks.markActivation(input);
-  marks.markActivation(node.output[0] ?? '');
-  marks.markWeight(weight, 0);
-  if (bias !== '') marks.markBias(node, bias, { input, weight, beta: 1 });
-}
-
-/** The weight is [K, N], or [N, K] with transB; `beta` moves into the scale of the bias. */
-function gemm(node: NodeProto, marks: Marks): void {
-  const [input = '', weight = '', bias = ''] = node.input;
-  const transposed = toNumber(attributeOf(node, 'transB')?.i) > 0;
-  marks.markActivation(input);
-  marks.markActivation(node.output[0] ?? '');
-  marks.markWeight(weight, transposed ? 0 : 1);
-  if (!marks.editor.initializers.has(bias)) return;
-  const beta = attributeOf(node, 'beta');
-  marks.markBias(node, bias, { input, weight, beta: beta?.f ?? 1 });
-}
-
-function matMul(node: NodeProto, marks: Marks): void {
-  for (const name of [...node.input, ...node.output]) {
-    if (marks.editor.initializers.has(name)) marks.markWeight(name, 1);
-    else marks.markActivation(name);
-  }
+/** The rule of a node that the options let be quantized. */
+export function ruleFor(node: NodeProto, { exclude, operators }: QuantOptions): OpRule | undefined {
+  return exclude.has(node.name ?? '') ? undefined : ruleOf(node, operators);
 }
 
 function everyTensor(node: NodeProto, marks: Marks): void {
@@ -75,16 +75,16 @@ function foldable(node: NodeProto, marks: Marks): void {
   marks.markActivation(output);
 }
 
-function keepsScale(node: NodeProto, marks: Marks): void {
-  const [input = ''] = node.input;
-  if (marks.isMarked(input)) marks.markShared(node.output[0] ?? '', input);
+/** Only where both choices [condition, then, else] are quantized. */
+function where(node: NodeProto, marks: Marks): void {
+  const [, whenTrue = '', whenFalse = ''] = node.input;
+  if (!marks.isMarked(whenTrue) || !marks.isMarked(whenFalse)) return;
+  for (const output of node.output) marks.markActivation(output);
 }
 
-/** MaxPool takes 8-bit tensors from operator set 12 on. */
-function maxPool(node: NodeProto, marks: Marks): void {
-  if (marks.opset >= 12) keepsScale(node, marks);
-}
-
-function attributeOf(node: NodeProto, name: string): AttributeProto | undefined {
-  return node.attribute.find((attribute) => attribute.name === name);
+/** A rule for operators that take 8-bit tensors from an operator set on. */
+function from(opset: number, rule: OpRule): OpRule {
+  return (node, marks) => {
+    if (marks.opset >= opset) rule(node, marks);
+  };
 }

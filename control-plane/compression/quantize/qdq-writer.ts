@@ -88,7 +88,12 @@ export class QdqWriter {
     this.#editor.removeInitializer(name);
     const attributes = axis === null ? [] : [makeIntAttribute('axis', axis)];
     this.#editor.addNode(makeNode('DequantizeLinear', names, [name], `${name}_DequantizeLinear`, attributes));
-    this.#written.set(name, { scaleName: names[1], zeroPointName: names[2], scales, perTensor: false });
+    this.#written.set(name, {
+      scaleName: names[1],
+      zeroPointName: names[2],
+      scales,
+      perTensor: false,
+    });
     return true;
   }
 

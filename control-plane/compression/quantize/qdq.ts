@@ -3,6 +3,7 @@
 // the order of the steps here is what makes it so.
 
 import { HoldfastError } from '#protocol/errors.ts';
+import { defaultOpset } from '../normalise/opset.ts';
 import { graphOf } from '../onnx/codec.ts';
 import { toNumber } from '../onnx/messages.ts';
 import type { GraphProto, ModelProto, NodeProto } from '../onnx/onnx-types.ts';
@@ -12,15 +13,12 @@ import { sortNodes } from '../onnx/topological-sort.ts';
 import { raiseWeightScales } from './bias.ts';
 import { GraphEditor } from './graph-editor.ts';
 import { Marks } from './marks.ts';
-import { ruleOf } from './op-rules.ts';
+import { ruleFor } from './op-rules.ts';
 import { QdqWriter } from './qdq-writer.ts';
-import { activationParams, constantParams, type QuantOptions, type QuantParams } from './quant-params.ts';
+import { lowestOpset, type QuantOptions } from './quant-options.ts';
+import { activationParams, constantParams, type QuantParams } from './quant-params.ts';
 import { adjustRanges } from './ranges.ts';
 import type { Range } from './scale.ts';
-
-/** First operator set with QuantizeLinear, and the first with an axis on it. */
-const QDQ_OPSET = 10;
-const PER_CHANNEL_OPSET = 13;
 
 /**
  * Quantizes `model` in place. `calibrated` holds the range of every float tensor at a quantizable operator.
@@ -32,29 +30,22 @@ export function quantizeModel(
   options: QuantOptions,
 ): ReadonlySet<NodeProto> {
   const graph = graphOf(model);
-  const opset = defaultOpset(model);
+  const opset = toNumber(defaultOpset(model).version);
   refuseUnfit(graph, opset, options);
-  const ranges = adjustRanges(graph, calibrated);
+  const ranges = adjustRanges(graph, calibrated, options);
   const editor = new GraphEditor(graph);
   const marks = new Marks(editor, ranges, options, opset);
-  for (const node of graph.node) ruleOf(node)?.(node, marks);
+  for (const node of graph.node) ruleFor(node, options)?.(node, marks);
   const constants = paramsOfConstants(marks);
-  makeRoomForBiases(marks, constants);
+  if (!options.floatBias) makeRoomForBiases(marks, constants);
   const writer = new QdqWriter(editor);
   writeTensors(marks, constants, writer);
   writeShared(marks, writer);
-  writeBiases(marks, writer);
+  if (!options.floatBias) writeBiases(marks, writer);
   graph.node = graph.node.filter((node) => !marks.folded.has(node));
   dropUnusedInitializers(graph);
   sortNodes(graph);
   return marks.folded;
-}
-
-function defaultOpset(model: ModelProto): number {
-  const entry = model.opsetImport.find(
-    ({ domain }) => domain === undefined || domain === '' || domain === 'ai.onnx',
-  );
-  return toNumber(entry?.version);
 }
 
 function refuseUnfit(graph: GraphProto, opset: number, options: QuantOptions): void {
@@ -63,7 +54,7 @@ function refuseUnfit(graph: GraphProto, opset: number, options: QuantOptions): v
   if (graph.node.some((node) => node.opType === 'QuantizeLinear' || node.opType === 'DequantizeLinear')) {
     throw refuse('the model is quantized already', 'compress the float model it was made from');
   }
-  const needed = options.perChannel ? PER_CHANNEL_OPSET : QDQ_OPSET;
+  const needed = lowestOpset(options);
   if (opset < needed) {
     throw refuse(
       `the model has operator set ${opset}, this recipe needs ${needed}`,

@@ -2,6 +2,7 @@
 // onnxruntime.quantization treats activations, weights and the constants of element-wise operators.
 
 import { channelCount, forEachRun } from './channels.ts';
+import type { QuantOptions } from './quant-options.ts';
 import { quantLimits, scaleOf, type QuantType, type Range, type ScaleZeroPoint } from './scale.ts';
 
 export interface QuantParams {
@@ -13,18 +14,10 @@ export interface QuantParams {
   readonly axis: number | null;
 }
 
-export interface QuantOptions {
-  /** Type of the activations; weights are always s8, symmetric. */
-  readonly activation: QuantType;
-  readonly perChannel: boolean;
-  /** Weights in -64..64. */
-  readonly reduceRange: boolean;
-}
-
-/** An activation: asymmetric over its calibrated range, full width. */
-export function activationParams(range: Range, options: QuantOptions): QuantParams {
-  const limits = quantLimits(options.activation, { symmetric: false, reduced: false });
-  return paramsOf(options.activation, [scaleOf(range, limits, false)], null);
+/** An activation over its calibrated range, full width. */
+export function activationParams(range: Range, { activation, symmetric }: QuantOptions): QuantParams {
+  const limits = quantLimits(activation, { symmetric, reduced: false });
+  return paramsOf(activation, [scaleOf(range, limits, symmetric)], null);
 }
 
 /** A constant: a weight is s8 and symmetric, another constant follows the activations; both may be reduced. */
@@ -35,13 +28,17 @@ export function constantParams(
   options: QuantOptions,
 ): QuantParams {
   const type = role.kind === 'weight' ? 's8' : options.activation;
-  const symmetric = role.kind === 'weight' || role.axis !== null;
+  const symmetric = role.kind === 'weight' || role.axis !== null || options.symmetric;
   const limits = quantLimits(type, { symmetric, reduced: options.reduceRange });
   const ranges = channelRanges(values, dims, role.axis);
   return paramsOf(type, ranges.map((range) => scaleOf(range, limits, symmetric)), role.axis); // prettier-ignore
 }
 
-function paramsOf(type: QuantType, found: readonly ScaleZeroPoint[], axis: number | null): QuantParams {
+export function paramsOf(
+  type: QuantType,
+  found: readonly ScaleZeroPoint[],
+  axis: number | null,
+): QuantParams {
   return {
     type,
     scales: Float32Array.from(found, (one) => one.scale),
@@ -50,7 +47,7 @@ function paramsOf(type: QuantType, found: readonly ScaleZeroPoint[], axis: numbe
   };
 }
 
-function channelRanges(values: Float32Array, dims: readonly number[], axis: number | null): Range[] {
+export function channelRanges(values: Float32Array, dims: readonly number[], axis: number | null): Range[] {
   const count = channelCount(dims, axis);
   const min = new Float32Array(count).fill(Infinity);
   const max = new Float32Array(count).fill(-Infinity);

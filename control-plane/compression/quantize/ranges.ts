@@ -4,11 +4,16 @@
 
 import { indexGraph } from '../onnx/graph-index.ts';
 import type { GraphProto } from '../onnx/onnx-types.ts';
-import { ruleOf } from './op-rules.ts';
+import { ruleFor } from './op-rules.ts';
+import type { QuantOptions } from './quant-options.ts';
 import type { Range } from './scale.ts';
 
 /** Calibrated ranges as the quantizer uses them; a tensor whose range is not finite is left out. */
-export function adjustRanges(graph: GraphProto, calibrated: ReadonlyMap<string, Range>): Map<string, Range> {
+export function adjustRanges(
+  graph: GraphProto,
+  calibrated: ReadonlyMap<string, Range>,
+  options: QuantOptions,
+): Map<string, Range> {
   const ranges = new Map(
     [...calibrated].filter(([, { min, max }]) => Number.isFinite(min) && Number.isFinite(max)),
   );
@@ -17,7 +22,7 @@ export function adjustRanges(graph: GraphProto, calibrated: ReadonlyMap<string, 
     const [input = ''] = node.input;
     const [output = ''] = node.output;
     const range = ranges.get(output);
-    if (range === undefined || ruleOf(node) === undefined) continue;
+    if (range === undefined || ruleFor(node, options) === undefined) continue;
     if (node.opType === 'Softmax') {
       ranges.set(output, { min: 0, max: 1 });
     } else if (node.opType === 'Relu' || node.opType === 'Clip') {

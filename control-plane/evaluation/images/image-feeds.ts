@@ -33,6 +33,13 @@ export async function* imageFeeds(
   }
 }
 
+/** One input without a picture on it, to run a model that no data is at hand for. Throws `contract-mismatch`. */
+export function blankImageFeed(contract: ImageInput): TensorFeed {
+  const { name, preprocess } = imageInput(contract);
+  const shape = imageTensorShape(preprocess, 1);
+  return { [name]: floatFeed(shape, new Float32Array(shape.reduce((product, dim) => product * dim, 1))) };
+}
+
 function imageInput(contract: ImageInput): { name: string; preprocess: ImagePreprocess } {
   const [input] = contract.inputs;
   if (contract.preprocess.kind !== 'image' || input === undefined || input.dtype !== 'FP32') {

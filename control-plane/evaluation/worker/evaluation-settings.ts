@@ -12,5 +12,7 @@ export interface EvaluationSettings {
   readonly batch: number;
   readonly warmUpRuns: number;
   readonly latencyRuns: number;
+  /** No more runs are begun after so long. */
+  readonly maxLatencyMs: number;
   readonly threads?: number;
 }

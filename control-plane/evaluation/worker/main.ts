@@ -7,6 +7,7 @@ import { serveJob } from '../../compression/child/serve-job.ts';
 import { postprocessSchema, preprocessSchema, tensorSpecSchema } from '#protocol/model-contract.ts';
 import { decodeLabelledImages } from '../labelled-images.ts';
 import { evaluateModel } from './evaluate-job.ts';
+import { measureMemory } from './measure-memory.ts';
 
 const jobSchema = z.strictObject({
   modelPath: z.string(),
@@ -23,6 +24,7 @@ const jobSchema = z.strictObject({
     batch: z.int().min(1),
     warmUpRuns: z.int().min(0),
     latencyRuns: z.int().min(1),
+    maxLatencyMs: z.number().min(0),
     threads: z.int().min(1).exactOptional(),
   }),
 });
@@ -31,10 +33,11 @@ process.once('disconnect', () => process.exit(1));
 
 await serveJob(async (raw, progress) => {
   const { modelPath, referencePath, datasetPath, contract, settings } = jobSchema.parse(raw);
+  const memoryBytes = await measureMemory(modelPath, contract);
   const model = await readFile(modelPath);
   const reference = referencePath === null ? null : await readFile(referencePath);
   const dataset = await readFile(datasetPath);
   const images = decodeLabelledImages(dataset);
   const report = await evaluateModel(model, reference, images, contract, settings, progress);
-  return { datasetSha256: createHash('sha256').update(dataset).digest('hex'), ...report };
+  return { datasetSha256: createHash('sha256').update(dataset).digest('hex'), memoryBytes, ...report };
 });

@@ -4,9 +4,11 @@
 import type { Migration } from 'kysely/migration';
 import type { SqlDialect } from '../schema.ts';
 import { firstTables } from './0001-first-tables.ts';
+import { candidateTables } from './0002-candidates.ts';
 
 export function migrations(dialect: SqlDialect): Record<string, Migration> {
   return {
     '0001-first-tables': firstTables(dialect),
+    '0002-candidates': candidateTables,
   };
 }

@@ -46,6 +46,17 @@ describe.each(Object.keys(runtimes))('a runtime of %s', (name) => {
     expect(await worker.rssBytes()).toBeGreaterThan(0);
   });
 
+  it('times no more runs than asked for, and ends when the time is over', async () => {
+    const worker = await loaded();
+    const { goldenPath } = digitsLoad();
+    const timing = await worker.time({ goldenPath, runs: 40, limitMs: 60_000 });
+    expect(timing.runs).toBe(40);
+    expect(timing.p50Ms).toBeGreaterThan(0);
+    expect(timing.p95Ms).toBeGreaterThanOrEqual(timing.p50Ms);
+    expect(timing.memoryBytes).toBeGreaterThan(0);
+    expect((await worker.time({ goldenPath, runs: 1_000, limitMs: 0 })).runs).toBe(1);
+  });
+
   it('answers several calls that are made at once', async () => {
     const worker = await loaded();
     expect(await Promise.all([worker.infer(REQUEST), worker.infer(REQUEST), worker.rssBytes()])).toHaveLength(

@@ -34,7 +34,8 @@ async function overMqtt(): Promise<Subject> {
     logger: silentLogger,
   });
   onTestFinished(() => transport[Symbol.asyncDispose]());
-  const topic = (leaf: 'desired' | 'command' | 'events'): string => deviceTopic('test', 'gate-1', leaf);
+  const topic = (leaf: 'desired' | 'command' | 'events' | 'reply'): string =>
+    deviceTopic('test', 'gate-1', leaf);
   return {
     transport,
     desired: (body) => broker.publish(topic('desired'), encodeMessage('desired', { ...STAMP, body })),
@@ -42,7 +43,7 @@ async function overMqtt(): Promise<Subject> {
     cut: () => broker.cut(),
     arrived: () =>
       broker.seen
-        .filter((seen) => seen.topic === topic('events'))
+        .filter((seen) => [topic('events'), topic('reply')].includes(seen.topic))
         .map(({ payload }) => JSON.parse(payload) as OutgoingMessage)
         .map(({ seq, boot, body }) => ({ seq, boot, body })),
   };
@@ -100,7 +101,12 @@ describe.each([
     await command(ack);
     await until(3);
     await transport.send({ leaf: 'events', seq: 4, boot: 'b', body: EVENT });
-    expect(arrived()).toEqual([{ seq: 4, boot: 'b', body: EVENT }]);
+    const answer = { kind: 'measure-failed', requestId: 'r', code: 'conflict', detail: 'x' } as const;
+    await transport.send({ leaf: 'reply', seq: 1, boot: 'b', body: answer });
+    expect(arrived()).toEqual([
+      { seq: 4, boot: 'b', body: EVENT },
+      { seq: 1, boot: 'b', body: answer },
+    ]);
 
     cut();
     await until(5);

@@ -11,7 +11,7 @@ import {
 } from '#protocol/messages.ts';
 
 const FIXTURES = new URL('../../fixtures/protocol/', import.meta.url);
-const LEAVES = ['desired', 'reported', 'presence', 'telemetry', 'events', 'command'] as const;
+const LEAVES = ['desired', 'reported', 'presence', 'telemetry', 'events', 'command', 'reply'] as const;
 
 interface InvalidCase {
   readonly code: string;

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { jobSchema, modelVersionSchema } from '#protocol/api.ts';
+import { jobSchema, modelVersionDetailSchema } from '#protocol/api.ts';
 import { HoldfastError } from '#protocol/errors.ts';
 import { verb, type AddCommand } from '../../command.ts';
 import { uploadFile } from '../../file-upload.ts';
-import { modelVersionLines } from '../../model-lines.ts';
+import { versionDetailLines } from '../../model-lines.ts';
 import { collect, parseCount } from '../../parse.ts';
 
 interface Options {
@@ -20,7 +20,7 @@ export const addModelCompress: AddCommand = (noun, surroundings) =>
     noun,
     surroundings,
     'compress <model>',
-    'a variant of a version for each profile, evaluated',
+    'a variant of a version for each profile: the best of its candidates',
     (command) =>
       command
         .requiredOption('--version <n>', 'which version', parseCount)
@@ -40,14 +40,15 @@ export const addModelCompress: AddCommand = (noun, surroundings) =>
         await pause(POLL_MS, undefined, { signal });
         job = await api.get(`/jobs/${job.id}`, jobSchema);
       }
+      const version = await api.get(path, modelVersionDetailSchema);
       if (job.state !== 'succeeded') {
+        for (const line of versionDetailLines(version)) out.aside(line);
         throw new HoldfastError(
           'compression-failed',
           `job ${job.id} ${job.state}: ${job.error?.detail ?? job.message}`,
         );
       }
-      const version = await api.get(path, modelVersionSchema);
-      out.answer(version, () => modelVersionLines(version));
+      out.answer(version, () => versionDetailLines(version));
 
       function uploadIfGiven(file: string | undefined): Promise<string | undefined> {
         return file === undefined ? Promise.resolve(undefined) : uploadFile(context, file);

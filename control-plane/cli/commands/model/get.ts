@@ -1,6 +1,6 @@
-import { modelVersionSchema } from '#protocol/api.ts';
+import { modelVersionDetailSchema, modelVersionSchema } from '#protocol/api.ts';
 import { verb, type AddCommand } from '../../command.ts';
-import { modelVersionLines } from '../../model-lines.ts';
+import { modelVersionLines, versionDetailLines } from '../../model-lines.ts';
 import { parseCount } from '../../parse.ts';
 
 export const addModelGet: AddCommand = (noun, surroundings) =>
@@ -9,13 +9,15 @@ export const addModelGet: AddCommand = (noun, surroundings) =>
     surroundings,
     'get <model>',
     'the versions of a model, with their variants',
-    (command) => command.option('--version <n>', 'only this version', parseCount),
+    (command) =>
+      command.option('--version <n>', 'only this version, with all candidates that were tried', parseCount),
     async ({ api, out }, { version }, model) => {
       const base = `/models/${encodeURIComponent(model ?? '')}/versions`;
-      const versions =
-        version === undefined
-          ? await api.list(base, modelVersionSchema)
-          : [await api.get(`${base}/${version}`, modelVersionSchema)];
-      out.answer(versions, () => versions.flatMap((one) => [...modelVersionLines(one), '']));
+      if (version === undefined) {
+        const versions = await api.list(base, modelVersionSchema);
+        return out.answer(versions, () => versions.flatMap((one) => [...modelVersionLines(one), '']));
+      }
+      const one = await api.get(`${base}/${version}`, modelVersionDetailSchema);
+      out.answer([one], () => [...versionDetailLines(one), '']);
     },
   );

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -147,6 +148,18 @@ describe('a worker process', () => {
       expect(environment).not.toContain('hfc.secret');
       expect(environment).toContain('ORT_DISABLE_TELEMETRY=1');
       expect(readFileSync(`/proc/${handle.pid}/oom_score_adj`, 'utf8').trim()).toBe('500');
+    },
+  );
+
+  it.runIf(process.platform === 'linux')(
+    'that measures gives way with every thread, and is the first to go when memory runs out',
+    async () => {
+      const [serving, measuring] = [await worker(), await runtime().spawn('measure')];
+      for (const handle of [serving, measuring]) await handle.load(digitsLoad());
+      const nicest = ({ pid }: WorkerHandle): number =>
+        Math.min(...readdirSync(`/proc/${pid}/task`).map((thread) => getPriority(Number(thread))));
+      expect([nicest(serving), nicest(measuring)]).toEqual([0, 10]);
+      expect(readFileSync(`/proc/${measuring.pid}/oom_score_adj`, 'utf8')).toBe('900\n');
     },
   );
 

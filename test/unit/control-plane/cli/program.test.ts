@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '#control-plane/cli/exit-codes.ts';
 import { holdfastProgram } from '#control-plane/cli/program.ts';
+import { digits } from '../registry/registry-world.ts';
 
 interface Answer {
   readonly status: number;
@@ -51,6 +52,13 @@ afterEach(() => {
 
 function problem(status: number, code: string, detail: string): object {
   return { type: 'about:blank', title: code, status, code, detail };
+}
+
+async function digitsVersion(): Promise<object> {
+  const { contract } = await digits();
+  return {
+    model: 'digits', version: 1, contractSha256: 'c'.repeat(64), contract, createdAtMs: 0, evaluation: null, variants: [],
+  }; // prettier-ignore
 }
 
 async function run(
@@ -144,6 +152,58 @@ describe('holdfast', () => {
         policy: { mode: 'direct' },
       },
     });
+  });
+
+  it('shows every candidate of a version, and why it was taken or not', async () => {
+    const shared = { report: null, comparison: null, device: null, memoryBytes: 5e6 };
+    const choice = {
+      profile: 'x86-cpu',
+      decidedAtMs: 0,
+      candidates: [
+        {
+          recipe: { kind: 'fp16' }, precision: 'fp16', verdict: 'over-budget', why: 'loses 2.10 points',
+          weights: { sha256: 'a'.repeat(64), sizeBytes: 200 }, accuracy: 0.9, p95Ms: 1, ...shared,
+        },
+        {
+          recipe: { kind: 'original' }, precision: 'original', verdict: 'proposed', why: 'no other is within the budgets',
+          weights: { sha256: 'b'.repeat(64), sizeBytes: 400 }, accuracy: 0.921, p95Ms: 2, ...shared,
+        },
+      ],
+    }; // prettier-ignore
+    answers.set('GET /api/v1/models/digits/versions/1', {
+      status: 200,
+      body: { ...(await digitsVersion()), choices: [choice] },
+    });
+    const { code, out } = await run(['model', 'get', 'digits', '--version', '1']);
+    expect(code).toBe(0);
+    expect(out).toContain('x86-cpu: the original');
+    expect(out).toMatch(/^fp16 +90\.00 % +1\.00 ms +this machine .* over-budget +loses 2\.10 points$/m);
+    expect(out).toMatch(/^the original +92\.10 % .* proposed +no other is within the budgets$/m);
+  });
+
+  it('shows the candidates beside the answer when compression proposes nothing', async () => {
+    const path = '/api/v1/models/digits/versions/1';
+    const failed = {
+      id: 'job-1', kind: 'compression', state: 'failed', model: 'digits', version: 1, progressPct: 50, message: 'x',
+      error: { code: 'compression-failed', detail: 'no candidate is within the budgets' }, choices: [],
+      createdAtMs: 0, updatedAtMs: 0,
+    }; // prettier-ignore
+    answers.set(`POST ${path}/variants`, { status: 202, body: failed });
+    const choice = { profile: 'tight', decidedAtMs: 0, candidates: [] };
+    answers.set(`GET ${path}`, { status: 200, body: { ...(await digitsVersion()), choices: [choice] } });
+    const { code, out, aside } = await run([
+      'model',
+      'compress',
+      'digits',
+      '--version',
+      '1',
+      '--profile',
+      'tight',
+    ]);
+    expect(code).not.toBe(0);
+    expect(out).toBe('');
+    expect(aside).toContain('tight: nothing is proposed');
+    expect(aside).toContain('no candidate is within the budgets');
   });
 
   it('refuses to begin without a token', async () => {

@@ -98,7 +98,7 @@ describe('a version is refused, and leaves nothing,', () => {
       [],
       { image: [1] },
       { logits: [1] },
-      9,
+      6,
     );
     const contract = await withWeights(encodeModel(old));
     await expect(create(contract)).rejects.toMatchObject({ code: 'onnx-opset-unsupported' });

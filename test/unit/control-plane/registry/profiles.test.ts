@@ -15,7 +15,15 @@ const load = () => loadProfiles(pathToFileURL(`${folder}/`));
 it('come with Holdfast, each checked and named as its file', async () => {
   const profiles = await loadProfiles();
   expect([...profiles.keys()]).toContain('cpu-generic');
-  expect(profileByName(profiles, 'x86-cpu').compression.kind).toBe('static-int8');
+  for (const { compression } of profiles.values()) {
+    expect(compression.candidates.at(-1), 'the last resort').toEqual({ kind: 'original' });
+  }
+  const first = (name: string) => profileByName(profiles, name).compression.candidates[0];
+  expect(first('x86-cpu')).toMatchObject({ activation: 'u8', perChannel: true, reduceRange: true });
+  expect(first('x86-cpu-vnni')).toMatchObject({ activation: 'u8', perChannel: true, reduceRange: false });
+  expect(first('arm64-cpu')).toMatchObject({ activation: 's8', perChannel: true });
+  for (const name of ['jetson-orin', 'x86-tensorrt', 'x86-cuda'])
+    expect(first(name)).toEqual({ kind: 'fp16' });
   expect(() => profileByName(profiles, 'toaster')).toThrow(
     expect.objectContaining({ code: 'profile-unknown' }),
   );

@@ -2,17 +2,21 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { quantizeBias, raiseWeightScales } from '#control-plane/compression/quantize/bias.ts';
 import { channelCount, forEachRun } from '#control-plane/compression/quantize/channels.ts';
-import {
-  activationParams,
-  constantParams,
-  type QuantOptions,
-} from '#control-plane/compression/quantize/quant-params.ts';
+import type { QuantOptions } from '#control-plane/compression/quantize/quant-options.ts';
+import { activationParams, constantParams } from '#control-plane/compression/quantize/quant-params.ts';
 import { quantizeValues } from '#control-plane/compression/quantize/quantize-values.ts';
 import { roundHalfEven } from '#control-plane/compression/quantize/rounding.ts';
 import { quantLimits, scaleOf } from '#control-plane/compression/quantize/scale.ts';
 import { noise } from '../small-models.ts';
 
-const options: QuantOptions = { activation: 'u8', perChannel: true, reduceRange: false };
+const options: QuantOptions = {
+  activation: 'u8',
+  symmetric: false,
+  floatBias: false,
+  perChannel: true,
+  reduceRange: false,
+  exclude: new Set(),
+};
 const finite = fc.float({ noNaN: true, min: -1000, max: 1000 });
 
 test.each([

@@ -1,0 +1,28 @@
+// What the Image repository says of a target that is to be timed. Pure. Invariant: a release is refused, by
+// its path and by what is signed beside it, as a measurement is refused where a release is asked for.
+
+import type { TargetFile } from '@tufjs/models';
+import { HoldfastError } from '#protocol/errors.ts';
+import { sha256Schema, type BlobRef } from '#protocol/identifiers.ts';
+import { isMeasureTargetPath, measureCustomSchema } from '#protocol/measurement.ts';
+
+/** `image` is undefined when nobody signed the path. Errors: `tuf-mismatch`. */
+export function signedMeasurement(path: string, image: TargetFile | undefined, profile: string): BlobRef {
+  if (!isMeasureTargetPath(path)) throw refused(`${path} is no measurement target`);
+  if (image === undefined) throw refused(`nobody signed ${path}`);
+  const custom = measureCustomSchema.safeParse(image.custom);
+  if (!custom.success) throw refused(`${path} was not signed to be timed`, custom.error);
+  if (custom.data.profile !== profile) {
+    throw refused(`${path} was signed for profile ${custom.data.profile}, this device is ${profile}`);
+  }
+  const sha256 = sha256Schema.safeParse(image.hashes.sha256);
+  if (!sha256.success || image.length < 1) throw refused(`${path} has no usable digest and length`);
+  return { sha256: sha256.data, sizeBytes: image.length };
+}
+
+function refused(message: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('tuf-mismatch', message, {
+    hint: 'Nothing is run; look at what the control plane signed.',
+    cause,
+  });
+}
