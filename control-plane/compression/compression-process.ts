@@ -37,25 +37,38 @@ const MAX_SAMPLES_BYTES = 4 * 1024 ** 3;
 /** Compresses in a child process. Throws as `compressModel` and `runJob` do. */
 export async function compressInChild(
   { weights, ...request }: PipelineRequest,
-  { feeds, limit, labels }: Samples,
+  samples: Samples,
   options: ProcessOptions = {},
 ): Promise<PipelineResult & { weights: Uint8Array }> {
   await using scratch = await ScratchDir.create(options.scratchRoot ?? tmpdir());
-  const weightsPath = scratch.file('model.onnx');
   const outPath = scratch.file('variant.onnx');
-  await writeFile(weightsPath, weights);
-  const samplePaths = await writeSamples(scratch, feeds, limit, options.signal);
-  const entry = fileURLToPath(import.meta.resolve('#control-plane/compression/worker-main.ts'));
-  const job = {
+  const job = prepareJob(scratch, weights, samples, options.signal).then((prepared) => ({
     ...request,
-    weightsPath,
-    samplePaths,
-    labels: labels?.slice(0, samplePaths.length) ?? null,
+    ...prepared,
     outPath,
-  };
+  }));
+  const entry = fileURLToPath(import.meta.resolve('#control-plane/compression/worker-main.ts'));
   const limits = options.limits ?? DEFAULT_JOB_LIMITS;
-  const result = await runJob(entry, job, { ...options, limits, tempDir: scratch.path });
-  return { weights: await readFile(outPath), ...resultSchema.parse(result) };
+  try {
+    const result = await runJob(entry, job, { ...options, limits, tempDir: scratch.path });
+    return { weights: await readFile(outPath), ...resultSchema.parse(result) };
+  } finally {
+    // The folder goes only when nothing writes into it any more; what was thrown has been passed on.
+    await Promise.allSettled([job]);
+  }
+}
+
+/** Writes what the child reads. */
+async function prepareJob(
+  scratch: ScratchDir,
+  weights: Uint8Array,
+  { feeds, limit, labels }: Samples,
+  signal: AbortSignal | undefined,
+): Promise<{ weightsPath: string; samplePaths: string[]; labels: readonly number[] | null }> {
+  const weightsPath = scratch.file('model.onnx');
+  await writeFile(weightsPath, weights);
+  const samplePaths = await writeSamples(scratch, feeds, limit, signal);
+  return { weightsPath, samplePaths, labels: labels?.slice(0, samplePaths.length) ?? null };
 }
 
 async function writeSamples(

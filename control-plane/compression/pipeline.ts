@@ -14,6 +14,7 @@ import { countOps } from './quantize/op-counts.ts';
 import { pruneModel } from './prune/prune.ts';
 import { sampleRange } from './sample-range.ts';
 import { reportOf } from './report.ts';
+import { shortenNames } from './shorten-names.ts';
 import type { StepContext } from './step.ts';
 import type { TensorFeed } from './tensor-feed.ts';
 
@@ -56,12 +57,14 @@ export async function compressModel(
   }
   phases.begin('lower');
   const lowered = await lowerPrecision(model, recipe, context);
+  const named = detailed ? encodeModel(model) : null;
+  if (!exact) shortenNames(graphOf(model));
   const made = encodeModel(model);
   phases.begin('check');
   const checked = await checkedOn(weights, context);
   const outputs = await compareOutputs(weights, made, checked);
-  if (detailed) phases.begin('layers');
-  const noisiest = detailed ? await worstLayers(weights, made, checked) : [];
+  if (named !== null) phases.begin('layers');
+  const noisiest = named === null ? [] : await worstLayers(weights, named, checked);
   if (compared) phases.begin('compare');
   const hasSamples = context.sampleCount > 0;
   const comparison = compared && hasSamples ? await compareVariant(weights, made, context) : null;

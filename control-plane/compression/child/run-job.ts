@@ -31,10 +31,15 @@ const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LD_LI
 const STDERR_TAIL_CHARS = 4_000;
 
 /**
- * Forks the module at `entry`, sends it `job` and resolves with its result. Throws what the job threw, or
+ * Forks the module at `entry`, sends it `job` and resolves with its result. A job that is still being prepared is
+ * waited for while the child starts; what its preparation throws is thrown. Throws what the job threw, or
  * `cancelled`, `deadline-exceeded`, `memory-short` or `worker-crashed`.
  */
-export async function runJob(entry: string, job: unknown, options: JobOptions): Promise<unknown> {
+export async function runJob(
+  entry: string,
+  job: object | Promise<object>,
+  options: JobOptions,
+): Promise<unknown> {
   if (options.signal?.aborted === true) throw cancelled();
   const child = fork(entry, [], {
     env: childEnvironment(options.tempDir),
@@ -51,7 +56,7 @@ export async function runJob(entry: string, job: unknown, options: JobOptions): 
   }
 }
 
-function outcome(child: ChildProcess, job: unknown, options: JobOptions): Promise<unknown> {
+function outcome(child: ChildProcess, job: object | Promise<object>, options: JobOptions): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const { limits, signal } = options;
   const onAbort = () => reject(cancelled());
@@ -70,7 +75,7 @@ function outcome(child: ChildProcess, job: unknown, options: JobOptions): Promis
   child.once('close', (code, killer) =>
     reject(crashed(`it ended with ${killer ?? `exit code ${code}`}`, stderr())),
   );
-  child.send({ job });
+  Promise.resolve(job).then((ready) => child.connected && child.send({ job: ready }), reject);
   return promise.finally(() => {
     clearTimeout(timer);
     watch[Symbol.dispose]();

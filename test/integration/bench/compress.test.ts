@@ -18,7 +18,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const bench = (...args: string[]) =>
   spawnSync(process.execPath, [MAIN, 'compress', ...args], {
     encoding: 'utf8',
-    env: { ...process.env, HOLDFAST_PYTHON: undefined, TMPDIR: folder },
+    env: {
+      ...process.env,
+      HOLDFAST_PYTHON: undefined,
+      TMPDIR: folder,
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'node-compile-cache'),
+    },
   });
 
 test('the quick benchmark compresses a real model in a process of its own and judges it on real images', () => {

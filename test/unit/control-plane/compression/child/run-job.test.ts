@@ -36,6 +36,13 @@ test('a job gives its result and its progress, and the child is gone', async () 
   expect(isChildAlive()).toBe(false);
 });
 
+test('a job is waited for while the child starts, and what its preparation throws ends the child', async () => {
+  const job = { act: 'answer', pidFile };
+  expect(await runJob(entry, Promise.resolve(job), { limits })).toEqual({ job, kept: 0 });
+  const preparation = Promise.reject(new RangeError('no sample'));
+  await expect(runJob(entry, preparation, { limits })).rejects.toThrow('no sample');
+});
+
 test('what a job throws arrives with code, message and hint', async () => {
   await expect(run('fail')).rejects.toMatchObject({
     code: 'dataset-invalid',
