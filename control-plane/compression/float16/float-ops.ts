@@ -44,7 +44,7 @@ export function isFloatInput(node: NodeProto, index: number): boolean {
   return node.opType === 'Resize' && index > 0;
 }
 
-/** Whether an input only bounds what the node returns, so that the largest float16 serves as well as any larger. */
+/** Whether an input only bounds what the node returns: the largest float16 then serves as well as a larger number. */
 export function isBound(node: NodeProto, index: number): boolean {
   return node.opType === 'Clip' && index > 0;
 }
