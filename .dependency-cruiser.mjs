@@ -77,7 +77,7 @@ export default {
     forbid(
       'cli-only-protocol',
       'The command line knows the control plane by HTTP: protocol, view models and its own folder.',
-      { path: '^control-plane/cli/', pathNot: '^control-plane/cli/commands/compress/' },
+      { path: '^control-plane/cli/', pathNot: '^control-plane/cli/commands/(compress|trust|model)/' },
       { path: '^(agent|control-plane)/', pathNot: '^control-plane/(cli|view)/' },
     ),
     forbid(
@@ -85,6 +85,12 @@ export default {
       'Compression of a file needs no control plane: its commands reach the compression itself, by one door.',
       { path: '^control-plane/cli/commands/compress/' },
       { path: '^(agent|control-plane)/', pathNot: '^control-plane/(cli|view|compression/alone)/' },
+    ),
+    forbid(
+      'cli-keys-stay-here',
+      "A person's keys stay on her machine: commands that sign reach what signs without a control plane, by one door.",
+      { path: '^control-plane/cli/commands/(trust|model)/' },
+      { path: '^(agent|control-plane)/', pathNot: '^control-plane/(cli|view|trust/offline)/' },
     ),
     forbid(
       'console-only-protocol',

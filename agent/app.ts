@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { HoldfastError } from '#protocol/errors.ts';
+import { verifyAuthorSignature } from './adapters/author-signature.ts';
 import { CertificateRenewal } from './adapters/certificate-renewal.ts';
 import { lockDataDir } from './adapters/data-dir-lock.ts';
 import { ensureEnrolled } from './adapters/enrolment.ts';
@@ -23,6 +24,7 @@ import { localApi } from './http/local-api.ts';
 import { oipRoutes } from './http/oip.ts';
 import { pageRoutes } from './http/page.ts';
 import { LocalServer } from './http/server.ts';
+import type { DeviceIdentity } from './ports/identity-store.ts';
 import type { Logger } from './ports/logger.ts';
 import { JournalKeeper } from './supervisor/journal-keeper.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
@@ -74,11 +76,13 @@ export async function startAgent(options: StartOptions): Promise<RunningAgent> {
   const { deviceId, fleet, gatewayUrl, mqttUrl } = identity;
   let current = identity;
   const credentials = () => ({ ...current, keyPem: current.privateKeyPem });
-  const renewal = { store, identity, claimPath, profile: profile.name, clock, chance, logger };
-  parts.use(new CertificateRenewal({ ...renewal, onRenewed: (renewed) => (current = renewed) })).start();
-
   const dispatcher = pinnedHttpsAgent(credentials);
   parts.defer(() => dispatcher.destroy());
+  const onRenewed = (renewed: DeviceIdentity) => void (current = renewed);
+  const renewal = parts.use(
+    new CertificateRenewal({ store, identity, dispatcher, clock, chance, logger, onRenewed }),
+  );
+  renewal.start();
   const verifier = parts.use(
     new TufVerifier({
       directory: join(config.dataDir, 'tuf'),
@@ -109,6 +113,7 @@ export async function startAgent(options: StartOptions): Promise<RunningAgent> {
     deviceId,
     boot,
     credentials,
+    onStandingUnsure: () => renewal.check(),
     clock,
     chance,
     logger,
@@ -127,6 +132,7 @@ export async function startAgent(options: StartOptions): Promise<RunningAgent> {
       candidates: artifactsIn('candidates'),
       verifier,
       readManifest: verifyManifest,
+      checkAuthorSignature: verifyAuthorSignature,
       runtime,
       probe,
       clock,

@@ -16,6 +16,7 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   'claim-spent': 2,
   'claim-expired': 2,
   'ca-mismatch': 2,
+  'device-revoked': 2,
   conflict: 2,
   'data-dir-locked': 3,
   'port-busy': 4,

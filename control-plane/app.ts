@@ -2,7 +2,7 @@
 // listens by itself. INVARIANT: nothing under /api/v1 reads a body before the request's credentials were
 // checked, and every answer that is not a success is problem+json.
 
-import express, { type Express, type Router } from 'express';
+import express, { type Express, type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
 import { sql } from 'kysely';
 import { authenticate, type AuthenticateDeps } from './http/authenticate.ts';
@@ -11,9 +11,23 @@ import { hostCheck } from './http/host-check.ts';
 import { refuseOtherMethods } from './http/method-not-allowed.ts';
 import { API_BASE, openApiDocument } from './http/openapi.ts';
 import { notFound, problemHandler } from './http/problem.ts';
+import { addressBudget, callerBudgets, type RateBudgets } from './http/rate-budgets.ts';
 import type { ApiRouter } from './http/route.ts';
 import type { Logger } from './logger.ts';
 import type { Store } from './store/database.ts';
+
+const PERMISSIONS_POLICY = [
+  'camera',
+  'microphone',
+  'geolocation',
+  'usb',
+  'serial',
+  'bluetooth',
+  'payment',
+  'display-capture',
+]
+  .map((feature) => `${feature}=()`)
+  .join(', ');
 
 export interface AppDeps extends AuthenticateDeps {
   readonly store: Store;
@@ -22,6 +36,9 @@ export interface AppDeps extends AuthenticateDeps {
   readonly routers: readonly ApiRouter[];
   /** Host names that this server answers for, beside localhost and addresses written as numbers. */
   readonly hostNames: readonly string[];
+  /** Addresses or networks of proxies whose X-Forwarded-* is believed. */
+  readonly trustedProxies: readonly string[];
+  readonly budgets: RateBudgets;
   /** Folder of the built console. */
   readonly consoleDir: string;
   readonly packageVersion: string;
@@ -31,7 +48,8 @@ export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
-  app.use(securityHeaders());
+  app.set('trust proxy', [...deps.trustedProxies]);
+  app.use(securityHeaders(), permissionsPolicy);
   app.use(hostCheck(deps.hostNames));
   app.get('/healthz', async (_request, response) => {
     await sql`select 1`.execute(deps.store.db);
@@ -53,7 +71,7 @@ function api(deps: AppDeps): Router {
     next();
   });
   router.get('/openapi.json', (_request, response) => void response.json(document));
-  router.use(authenticate(deps));
+  router.use(addressBudget(deps.budgets), authenticate(deps), callerBudgets(deps.budgets));
   for (const part of deps.routers) router.use(part);
   refuseOtherMethods(router, operations);
   router.use(notFound);
@@ -78,7 +96,15 @@ function securityHeaders() {
         frameAncestors: ["'none'"],
       },
     },
+    crossOriginEmbedderPolicy: { policy: 'require-corp' },
     strictTransportSecurity: false,
     referrerPolicy: { policy: 'no-referrer' },
+    xFrameOptions: { action: 'deny' },
   });
 }
+
+/** The console uses none of what a browser asks people for. */
+const permissionsPolicy: RequestHandler = (_request, response, next) => {
+  response.setHeader('Permissions-Policy', PERMISSIONS_POLICY);
+  next();
+};

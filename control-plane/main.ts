@@ -45,7 +45,10 @@ function withoutPassword(url: string): string {
 
 try {
   const version = await packageVersion();
-  await run(readConfig(process.argv.slice(2), process.env, version), version);
+  const config = readConfig(process.argv.slice(2), process.env, version);
+  // Child processes have no use for it.
+  delete process.env['HOLDFAST_TRUST_PASSPHRASE'];
+  await run(config, version);
   process.exit(0);
 } catch (error) {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);

@@ -11,6 +11,7 @@ import { openDataDir, type DataDir } from './store/data-dir.ts';
 import { openDatabase, type Store } from './store/database.ts';
 import { createLiveEvents, type LiveEvents } from './store/live-events.ts';
 import { openTrust, type Trust } from './trust/open-trust.ts';
+import { trustPassphrase } from './trust/trust-passphrase.ts';
 
 export interface Core {
   readonly config: Config;
@@ -50,6 +51,10 @@ export async function openCore(config: Config, log: Logger, stack: AsyncDisposab
     audit: createAudit(store),
     blobs: await FileBlobStore.open(join(dataDir.path, 'blobs')),
     profiles,
-    trust: await openTrust({ directory: join(dataDir.path, 'trust'), now: () => new Date() }),
+    trust: await openTrust({
+      directory: join(dataDir.path, 'trust'),
+      passphrase: await trustPassphrase(config),
+      now: () => new Date(),
+    }),
   };
 }

@@ -5,17 +5,16 @@ import { isIP } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { createApp } from './app.ts';
 import { artifactRoutes } from './artifacts/routes.ts';
+import { brokerRoutes } from './broker/routes.ts';
+import { bundleRoutes } from './artifacts/bundle-routes.ts';
 import type { Config } from './config.ts';
 import { fleetRoutes } from './fleet/routes.ts';
-import { createApiTokens } from './http/api-tokens.ts';
-import { createFailureLimit } from './http/authenticate.ts';
 import { eventRoutes } from './http/event-routes.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { startHttpServer } from './http/http-server.ts';
-import { sessionRoutes } from './http/session-routes.ts';
-import { createSessions } from './http/sessions.ts';
 import type { Logger } from './logger.ts';
 import { openCore, type Core } from './open-core.ts';
+import { eventSight } from './operators/event-sight.ts';
 import type { DeviceTimer } from './registry/device-timer.ts';
 import { JobQueue } from './registry/job-queue.ts';
 import { readMachine, type Machine } from './registry/machine.ts';
@@ -27,7 +26,10 @@ import { RolloutController } from './rollouts/controller.ts';
 import { rolloutRoutes } from './rollouts/routes.ts';
 import { RolloutService } from './rollouts/service.ts';
 import { startDevices, type DeviceSide } from './start-devices.ts';
+import { openOperators } from './start-operators.ts';
 import { telemetryRoutes } from './telemetry/routes.ts';
+import { trustRoutes } from './trust/routes.ts';
+import { TrustService } from './trust/trust-service.ts';
 
 export interface ControlPlaneOptions {
   readonly config: Config;
@@ -63,6 +65,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     image: core.trust.image,
     jobs,
     maxModelBytes: options.config.maxModelBytes,
+    packageVersion: options.packageVersion,
   });
   const devices: DeviceSide = await startDevices(core, registry, stack);
   const rollouts = await startRollouts(core, registry, devices, stack);
@@ -134,24 +137,42 @@ async function startHttp(
   stack: AsyncDisposableStack,
 ): Promise<Pick<RunningControlPlane, 'httpUrl' | 'adminToken'>> {
   const { store, events, audit, blobs, dataDir } = core;
-  const tokens = createApiTokens(store);
-  const adminToken = await tokens.ensureAdmin(dataDir.path);
-  const access = { tokens, sessions: createSessions(store), failureLimit: createFailureLimit() };
+  const { access, adminToken, routers } = await openOperators(core);
   const streams = new EventStreams(events);
   const app = createApp({
     ...access,
     store,
     log,
     routers: [
-      sessionRoutes(access),
+      ...routers,
       fleetRoutes(devices),
-      artifactRoutes({ blobs, audit, maxUploadBytes: config.maxUploadBytes }),
+      artifactRoutes({
+        blobs,
+        audit,
+        maxUploadBytes: config.maxUploadBytes,
+        fetchHosts: config.fetchHosts,
+      }),
+      bundleRoutes({
+        blobs,
+        maxModelBytes: config.maxModelBytes,
+        scratchRoot: dataDir.scratchPath,
+        createVersion: (request, actor) => registry.createVersion(request, actor),
+      }),
       registryRoutes(registry),
       rolloutRoutes(rollouts),
       telemetryRoutes(devices),
-      eventRoutes({ streams, audit }),
+      brokerRoutes({ fleet: config.fleet, authority: devices.fleet.authority }),
+      trustRoutes(new TrustService(core)),
+      eventRoutes({ streams, audit, maySee: eventSight({ registry, rollouts }) }),
     ],
     hostNames: [config.publicHost, config.httpHost],
+    trustedProxies: config.trustedProxies,
+    budgets: {
+      reads: config.rateReads,
+      writes: config.rateWrites,
+      uploads: config.rateUploads,
+      logins: config.rateLogins,
+    },
     consoleDir: fileURLToPath(CONSOLE_DIR),
     packageVersion,
   });

@@ -5,7 +5,8 @@ import { isIP } from 'node:net';
 import { startBroker } from './broker/broker.ts';
 import { connectMessaging } from './broker/mqtt-client.ts';
 import type { TlsCredentials } from './broker/tls-credentials.ts';
-import { deviceExists } from './fleet/devices.ts';
+import { revokedCertificates } from './fleet/certificates.ts';
+import { isAdmitted } from './fleet/devices.ts';
 import { startGateway } from './fleet/gateway.ts';
 import { MeasureTimer } from './fleet/measure-timer.ts';
 import { ReleasedBlobs } from './fleet/released-blobs.ts';
@@ -16,6 +17,7 @@ import type { Registry } from './registry/service.ts';
 import { repeat } from './repeated.ts';
 import { Telemetry } from './telemetry/service.ts';
 import { SERVICE_NAMES } from './trust/device-ca.ts';
+import { startResigning } from './trust/resign-task.ts';
 
 export interface DeviceSide {
   readonly fleet: Fleet;
@@ -36,7 +38,7 @@ export async function startDevices(
   const { config, log, nowMs, store, events, audit, blobs, profiles, trust } = core;
   const { host, publicHost } = { host: config.deviceHost, publicHost: urlHost(config.publicHost) };
   // Devices connect again before the fleet is up.
-  const isKnownDevice = (deviceId: string): Promise<boolean> => deviceExists(store.db, deviceId);
+  const isKnownDevice = (deviceId: string): Promise<boolean> => isAdmitted(store.db, deviceId);
   const tls = await serverTls(core);
   const broker =
     config.mqttUrl === undefined
@@ -59,6 +61,12 @@ export async function startDevices(
       logger: log,
     }),
   );
+  const refreshTls = async (): Promise<void> => {
+    const renewed = await serverTls(core);
+    gateway.renewCredentials(renewed);
+    broker?.renewCredentials(renewed);
+    messaging.renewCredentials(await clientTls(core));
+  };
   const telemetry = stack.use(new Telemetry({ store, logger: log, nowMs }));
   const fleet: Fleet = stack.use(
     new Fleet({
@@ -74,6 +82,8 @@ export async function startDevices(
       isProfile: (name) => profiles.has(name),
       reservedIds: SERVICE_NAMES,
       endpoints: () => ({ gatewayUrl, mqttUrl }),
+      disconnect: (deviceId) => broker?.disconnect(deviceId),
+      refreshTls,
       releaseOf: (model, version, profile) => registry.release(model, version, profile),
       storeTelemetry: (trx, deviceId, body) => telemetry.storeWindow(trx, deviceId, body),
       nowMs,
@@ -99,8 +109,9 @@ export async function startDevices(
       tls,
       logger: log,
       enrol: (request) => fleet.enrol(request),
-      renew: (deviceId, spkiSha256, csrPem) => fleet.renew(deviceId, spkiSha256, csrPem),
-      isKnownDevice,
+      renew: (deviceId, csrPem) => fleet.renew(deviceId, csrPem),
+      standing: (deviceId) => fleet.standing(deviceId),
+      admission: (deviceId) => fleet.admission(deviceId),
       image: trust.image,
       director: trust.director,
       releasedBlobs: { has: async (sha256) => timer.offers(sha256) || (await released.has(sha256)) },
@@ -111,23 +122,17 @@ export async function startDevices(
   const mqttUrl = config.mqttUrl ?? `mqtts://${publicHost}:${broker?.port ?? 0}`;
   stack.use(
     repeat({
-      name: 'renewal of metadata and certificates',
+      name: 'renewal of certificates',
       everyMs: RENEWAL_INTERVAL_MS,
       log,
-      async run() {
-        await trust.image.resign();
-        await trust.director.resignExpiring();
-        const renewed = await serverTls(core);
-        gateway.renewCredentials(renewed);
-        broker?.renewCredentials(renewed);
-        messaging.renewCredentials(await clientTls(core));
-      },
+      run: refreshTls,
     }),
   );
+  stack.use(startResigning({ ...trust, log }));
   return { fleet, telemetry, timer, mqttUrl, gatewayUrl };
 }
 
-async function serverTls({ config, trust }: Core): Promise<TlsCredentials> {
+async function serverTls({ config, trust, store, nowMs }: Core): Promise<TlsCredentials> {
   const names = [
     ...new Set(['localhost', '127.0.0.1', '::1', config.publicHost, reachable(config.deviceHost)]),
   ];
@@ -135,11 +140,12 @@ async function serverTls({ config, trust }: Core): Promise<TlsCredentials> {
     dnsNames: names.filter((name) => isIP(name) === 0),
     ipAddresses: names.filter((name) => isIP(name) !== 0),
   });
-  return { ...credential, caPem: trust.ca.certificatePem };
+  const crlPem = await trust.ca.revocationLists(await revokedCertificates(store.db, nowMs()));
+  return { ...credential, caPem: trust.ca.bundlePem, crlPem };
 }
 
 async function clientTls({ trust }: Core): Promise<TlsCredentials> {
-  return { ...(await trust.ca.issueClientCertificate('control-plane')), caPem: trust.ca.certificatePem };
+  return { ...(await trust.ca.issueClientCertificate('control-plane')), caPem: trust.ca.bundlePem };
 }
 
 /** An address at which this process reaches its own listener. */

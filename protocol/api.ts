@@ -2,6 +2,7 @@
 // and console. Lists answer `{items: [...]}`; errors answer RFC 9457 problem+json.
 
 import { z } from 'zod';
+import { deviceStateSchema } from './device-state.ts';
 import { evidenceSchema } from './evidence.ts';
 import {
   blobRefSchema, counterSchema, deviceIdSchema, fleetNameSchema, modelNameSchema, profileNameSchema, sha256Schema, timestampMsSchema,
@@ -40,30 +41,12 @@ export type Problem = z.infer<typeof problemSchema>;
 
 export const enrolmentInfoSchema = z.strictObject({
   fleet: fleetNameSchema,
+  /** The authority or, while it is being replaced, both: the claim says which to believe. */
   caPem: z.string().max(20_000),
   gatewayUrl: z.string().max(500),
   mqttUrl: z.string().max(500),
 });
 export type EnrolmentInfo = z.infer<typeof enrolmentInfoSchema>;
-
-export const createClaimSchema = z.strictObject({
-  /** Fixes the id of the device that enrols; made up otherwise. */
-  deviceId: deviceIdSchema.optional(),
-  /** Only this profile may enrol. */
-  profile: profileNameSchema.optional(),
-  labels: z.record(z.string().max(63), z.string().max(63)).default({}),
-  ttlMs: z
-    .int()
-    .min(1_000)
-    .max(30 * 86_400_000)
-    .default(3_600_000),
-});
-export const claimSchema = z.strictObject({
-  token: z.string(),
-  claimId: z.string(),
-  expiresAtMs: timestampMsSchema,
-});
-export type Claim = z.infer<typeof claimSchema>;
 
 export const enrolRequestSchema = z.strictObject({
   claim: z.string().max(500),
@@ -86,14 +69,31 @@ export type EnrolResponse = z.infer<typeof enrolResponseSchema>;
 export const renewRequestSchema = z.strictObject({ csrPem: z.string().max(10_000) });
 export const renewResponseSchema = z.strictObject({
   certificatePem: z.string().max(20_000),
+  /** Every authority to believe from now on. */
+  caPem: z.string().max(20_000),
   expiresAtMs: timestampMsSchema,
 });
 export type RenewResponse = z.infer<typeof renewResponseSchema>;
+
+/** GET /standing at the gateway: how the control plane sees the device that asks. */
+export const standingSchema = z.strictObject({
+  state: z.enum(['active', 'quarantined']),
+  caPem: z.string().max(20_000),
+  /** Its certificate is of an authority that is being replaced. */
+  isRenewalDue: z.boolean(),
+});
+export type Standing = z.infer<typeof standingSchema>;
 
 export const deviceSchema = z.strictObject({
   id: deviceIdSchema,
   profile: profileNameSchema,
   labels: z.record(z.string(), z.string()),
+  state: deviceStateSchema,
+  /** Why it is in this state, who decided so, and when; null while nobody has. */
+  decision: z.strictObject({ reason: z.string(), actor: z.string(), atMs: timestampMsSchema }).nullable(),
+  /** sha256 of its public key, which the agent shows too; null for one that enrolled before that was kept. */
+  keySha256: sha256Schema.nullable(),
+  certificateExpiresAtMs: timestampMsSchema.nullable(),
   online: z.boolean(),
   lastSeenMs: timestampMsSchema.nullable(),
   enrolledAtMs: timestampMsSchema,
@@ -173,6 +173,15 @@ export const createVersionSchema = z.strictObject({
   contract: modelContractSchema,
   /** The number it must get; taken as next free otherwise. Importing the same contract again answers the same version. */
   version: versionNumberSchema.optional(),
+  /** OpenSSF Model Signing bundle by an author, over contract.json, weights.onnx and golden.safetensors. */
+  signature: z.json().optional(),
+  /** DSSE envelope by an author around SLSA provenance; comes with a signature alone. */
+  provenance: z.json().optional(),
+});
+
+export const createVersionSignatureSchema = z.strictObject({
+  signature: z.json(),
+  provenance: z.json().optional(),
 });
 
 export const createVariantsSchema = z.strictObject({
@@ -250,11 +259,32 @@ export const telemetrySeriesSchema = z.strictObject({
 });
 export type TelemetrySeries = z.infer<typeof telemetrySeriesSchema>;
 
+// --- brokers outside
+
+/** What Mosquitto needs to enforce the rules of the embedded broker, as texts of files. */
+export const mosquittoFilesSchema = z.strictObject({
+  acl: z.string(),
+  conf: z.string(),
+  caPem: z.string(),
+  crlPem: z.string().nullable(),
+});
+export type MosquittoFiles = z.infer<typeof mosquittoFilesSchema>;
+
+/** What the settings call the files; the broker's own certificate and key are not among the answer. */
+export const MOSQUITTO_FILES = {
+  conf: 'mosquitto.conf',
+  acl: 'holdfast.acl',
+  ca: 'holdfast-ca.pem',
+  crl: 'holdfast-crl.pem',
+  certificate: 'server.pem',
+  key: 'server.key',
+} as const;
+
 // --- live events (server-sent; `id` is the Last-Event-ID to resume from)
 
 export const liveEventSchema = z.strictObject({
   id: z.int().min(1),
-  kind: z.enum(['device', 'rollout', 'model', 'job', 'telemetry', 'claim']),
+  kind: z.enum(['device', 'rollout', 'model', 'job', 'telemetry', 'claim', 'trust']),
   subject: z.string(),
   atMs: timestampMsSchema,
   /** One line for people. */

@@ -83,7 +83,7 @@ export const DEPLOYMENT_REASONS = [
   'metadata-refused', 'preflight-failed', 'download-failed', 'digest-mismatch', 'load-failed', 'worker-crashed',
   'golden-mismatch', 'not-finite', 'latency-regression', 'error-regression', 'disagreement', 'inconclusive',
   'probation-regression', 'activation-failed', 'timeout', 'crash-loop', 'quarantined', 'superseded', 'cancelled',
-  'local-rollback', 'internal',
+  'local-rollback', 'device-quarantined', 'device-revoked', 'internal',
 ] as const; // prettier-ignore
 export const deploymentReasonSchema = z.enum(DEPLOYMENT_REASONS);
 export type DeploymentReason = z.infer<typeof deploymentReasonSchema>;

@@ -14,6 +14,7 @@ export const deviceIdSchema = segment('a device id');
 export const modelNameSchema = segment('a model name');
 export const profileNameSchema = segment('a profile name');
 export const fleetNameSchema = segment('a fleet name');
+export const teamNameSchema = segment('a team name');
 
 /** Versions of a model count up from 1. */
 export const versionNumberSchema = z.int().min(1).max(1_000_000_000);

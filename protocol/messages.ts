@@ -117,6 +117,8 @@ export const commandBodySchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ack'), boot: bootSchema, upToSeq: counterSchema }),
   /** Publish `reported` again, and send the outbox again. */
   z.strictObject({ kind: z.literal('report') }),
+  /** Ask the gateway how this device stands; its certificate may be due. */
+  z.strictObject({ kind: z.literal('renew') }),
   measureCommandSchema,
 ]);
 export type CommandBody = z.infer<typeof commandBodySchema>;
@@ -168,7 +170,9 @@ export function decodeMessage<L extends MessageLeaf>(leaf: L, payload: Uint8Arra
   if (size > MAX_PAYLOAD_BYTES) throw refused(leaf, `${size} bytes, over the limit of ${MAX_PAYLOAD_BYTES}`);
   let json: unknown;
   try {
-    json = JSON.parse(typeof payload === 'string' ? payload : new TextDecoder().decode(payload));
+    json = JSON.parse(
+      typeof payload === 'string' ? payload : new TextDecoder('utf-8', { fatal: true }).decode(payload),
+    );
   } catch (cause) {
     throw refused(leaf, 'not JSON', cause);
   }

@@ -48,6 +48,8 @@ export const DEFAULT_DEPLOYMENT_POLICY: DeploymentPolicy = {
 export const imageCustomSchema = z.strictObject({
   profile: profileNameSchema,
   releaseCounter: counterSchema,
+  /** sha256 of the contract that authors signed as the version's source; the pipeline must name it. */
+  sourceSha256: sha256Schema.optional(),
 });
 export type ImageCustom = z.infer<typeof imageCustomSchema>;
 

@@ -55,6 +55,11 @@ export function deviceMaySubscribe(fleet: string, deviceId: string, filter: stri
   );
 }
 
+/** A device reads this leaf; else it writes it. */
+export function isReadByDevice(leaf: TopicLeaf): boolean {
+  return DEVICE_READS.has(leaf);
+}
+
 export function isRetained(leaf: TopicLeaf): boolean {
   return RETAINED.has(leaf);
 }

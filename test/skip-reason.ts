@@ -11,6 +11,12 @@ export function chromiumPath(env: NodeJS.ProcessEnv = process.env): string | und
   return env['HOLDFAST_CHROMIUM'] ?? findOnPath(CHROMIUM_NAMES, env);
 }
 
+/** Path of a Mosquitto 2: HOLDFAST_MOSQUITTO, or the first found on PATH or among the system's servers. */
+export function mosquittoPath(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const path = [env['PATH'] ?? '', '/usr/sbin', '/usr/local/sbin'].join(delimiter);
+  return env['HOLDFAST_MOSQUITTO'] ?? findOnPath(['mosquitto'], { PATH: path });
+}
+
 /**
  * Whether tests that need `part` must be skipped: for `describe.skipIf` and `test.skipIf`. Says why in one
  * line; throws instead where HOLDFAST_NO_SKIP is set.

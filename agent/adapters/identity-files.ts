@@ -1,7 +1,13 @@
 // The identity as two files: `key.pem` (0600), made before the first request and kept, and `identity.json`,
 // replaced as a whole. Invariant: an identity that loads has a key and a certificate that fit together.
 
-import { X509Certificate, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import {
+  X509Certificate,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+} from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,6 +15,7 @@ import { enrolResponseSchema } from '#protocol/api.ts';
 import type { EnrolResponse } from '#protocol/api.ts';
 import { HoldfastError } from '#protocol/errors.ts';
 import type { DeviceIdentity, IdentityStore } from '../ports/identity-store.ts';
+import { authoritiesOf } from './authorities.ts';
 import { makeDirectoryDurably, writeFileDurably } from './durable-file.ts';
 import { createCertificateRequest } from './identity-request.ts';
 
@@ -43,6 +50,13 @@ export class IdentityFiles implements IdentityStore {
     return await createCertificateRequest(privateKey, createPublicKey(privateKey));
   }
 
+  async keySha256(): Promise<string> {
+    const privateKey = await this.#loadKey();
+    if (privateKey === null) throw corrupt(this.#keyPath, 'is missing');
+    const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+    return createHash('sha256').update(spki).digest('hex');
+  }
+
   async save(enrolment: EnrolResponse): Promise<DeviceIdentity> {
     const privateKey = await this.#loadKey();
     if (privateKey === null) throw corrupt(this.#keyPath, 'is missing');
@@ -72,11 +86,11 @@ export class IdentityFiles implements IdentityStore {
 
 function assertFits({ deviceId, certificatePem, caPem }: EnrolResponse, privateKey: KeyObject): void {
   const certificate = parseCertificate(certificatePem);
-  const authority = parseCertificate(caPem);
   if (!certificate.checkPrivateKey(privateKey)) throw mismatch('is for another key than this device has');
-  if (!certificate.checkIssued(authority) || !certificate.verify(authority.publicKey)) {
-    throw mismatch('was not signed by the authority it came with');
-  }
+  const isSigned = authoritiesOf(caPem).some(
+    (authority) => certificate.checkIssued(authority) && certificate.verify(authority.publicKey),
+  );
+  if (!isSigned) throw mismatch('was not signed by the authority it came with');
   if (!certificate.subject.split('\n').includes(`CN=${deviceId}`))
     throw mismatch(`does not name ${deviceId}`);
 }
@@ -85,7 +99,7 @@ function parseCertificate(pem: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch (cause) {
-    throw mismatch('or its authority cannot be read', cause);
+    throw mismatch('cannot be read', cause);
   }
 }
 

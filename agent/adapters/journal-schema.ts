@@ -16,6 +16,7 @@ import {
   telemetryBodySchema,
 } from '#protocol/messages.ts';
 import { directorCustomSchema, releaseManifestSchema } from '#protocol/release.ts';
+import { trustKeySchema } from '#protocol/trust.ts';
 import { brokenInvariant, JOURNAL_SCHEMA } from '../domain/journal-state.ts';
 import type { JournalState } from '../ports/journal.ts';
 
@@ -33,6 +34,12 @@ const orderSchema = z.strictObject({
   manifestLengthBytes: z.int().min(1),
   order: directorCustomSchema,
   floor: counterSchema,
+  // An agent before these wrote neither; it had verified the order by the rules of its day.
+  sourceSha256: sha256Schema.nullable().default(null),
+  authorSignature: z
+    .strictObject({ bundle: blobRefSchema, keys: z.array(trustKeySchema) })
+    .nullable()
+    .default(null),
 });
 
 const outboxEntrySchema = z.discriminatedUnion('leaf', [

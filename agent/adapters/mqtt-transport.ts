@@ -3,7 +3,7 @@
 // Invariant: the transport keeps no message; whoever must not lose one sends it again on `connected`.
 
 import { describeError, HoldfastError } from '#protocol/errors.ts';
-import { decodeMessage, encodeMessage, MAX_PAYLOAD_BYTES } from '#protocol/messages.ts';
+import { decodeMessage, encodeMessage, MAX_PAYLOAD_BYTES, type CommandBody } from '#protocol/messages.ts';
 import { deviceTopic, isRetained, parseDeviceTopic } from '#protocol/topics.ts';
 import { backoffMs } from '../domain/backoff.ts';
 import type { Chance, Clock, Timer } from '../ports/clock.ts';
@@ -20,6 +20,8 @@ export interface MqttTransportOptions {
   readonly boot: string;
   /** Asked at every connection, so that a renewed certificate is used. */
   readonly credentials: () => MqttCredentials;
+  /** How this device stands may have changed: at every connection, lost connection and `renew` command. */
+  readonly onStandingUnsure?: () => void;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly logger: Logger;
@@ -107,6 +109,7 @@ export class MqttTransport implements Transport {
     this.#failures = 0;
     this.#options.logger.info('connected to the control plane', { url: this.#options.url });
     this.#handlers?.connected();
+    this.#options.onStandingUnsure?.();
   }
 
   #lost(): void {
@@ -115,6 +118,7 @@ export class MqttTransport implements Transport {
     this.#connection = null;
     if (wasConnected) this.#handlers?.disconnected();
     if (this.#disposed) return;
+    this.#options.onStandingUnsure?.();
     const delayMs = backoffMs(++this.#failures, BACKOFF, this.#options.chance.uniform());
     this.#options.logger[wasConnected ? 'warn' : 'debug']('no connection to the control plane', {
       tryAgainInMs: Math.round(delayMs),
@@ -123,15 +127,21 @@ export class MqttTransport implements Transport {
   }
 
   #receive(topic: string, payload: Uint8Array): void {
+    if (payload.length === 0) return; // a retained message was cleared
     const { fleet, deviceId } = this.#options;
     const parsed = parseDeviceTopic(topic);
     if (parsed === null || parsed.fleet !== fleet || parsed.deviceId !== deviceId) return;
     try {
       if (parsed.leaf === 'desired') this.#handlers?.desired(decodeMessage('desired', payload).body);
-      if (parsed.leaf === 'command') this.#handlers?.command(decodeMessage('command', payload).body);
+      if (parsed.leaf === 'command') this.#command(decodeMessage('command', payload).body);
     } catch (error) {
       this.#handlers?.refused(describeError(error));
     }
+  }
+
+  #command(command: CommandBody): void {
+    if (command.kind === 'renew') this.#options.onStandingUnsure?.();
+    else this.#handlers?.command(command);
   }
 
   #presence(online: boolean): string {

@@ -2,17 +2,14 @@
 // very device. Pure. Source: Uptane Standard 2.1, section 5.4.4.2.
 
 import type { TargetFile, Targets } from '@tufjs/models';
-import { z } from 'zod';
 import { decodeDirectorCustom } from '#protocol/director-custom.ts';
-import { HoldfastError } from '#protocol/errors.ts';
-import type { ErrorCode } from '#protocol/errors.ts';
-import { counterSchema, modelNameSchema, sha256Schema } from '#protocol/identifiers.ts';
+import { sha256Schema } from '#protocol/identifiers.ts';
 import { imageCustomSchema } from '#protocol/release.ts';
 import type { DirectorCustom } from '#protocol/release.ts';
 import type { VerifiedOrder } from '../ports/release-verifier.ts';
-
-const TARGET_PATH = /^([^/]{1,63})\/[1-9][0-9]{0,9}\/([^/]{1,63})\.json$/;
-const imageFieldsSchema = z.object({ floors: z.record(modelNameSchema, counterSchema).default({}) });
+import { authorshipOf, signedRelease } from './tuf-authorship.ts';
+import type { ImageWords, ReleaseName } from './tuf-authorship.ts';
+import { mismatch, readSigned, refused } from './tuf-refusals.ts';
 
 export interface Device {
   readonly deviceId: string;
@@ -34,7 +31,7 @@ export function readDirectorOrder(
   if (target === undefined) return null;
   if (others.length > 0)
     throw refused('tuf-mismatch', `the Director orders ${others.length + 1} releases at once`);
-  const order = readCustom('Director', () => decodeDirectorCustom(target.custom));
+  const order = readSigned('Director', () => decodeDirectorCustom(target.custom));
   if (order.deviceId !== device.deviceId) {
     throw refused('tuf-wrong-device', `the order is for ${order.deviceId}, not for ${device.deviceId}`);
   }
@@ -50,69 +47,36 @@ export function readDirectorOrder(
   return { target, order };
 }
 
-/** Holds an order against what the Image repository says of the same path. */
+/** Holds an order against what the Image repository says of the same release. */
 export function agree(
-  ordered: DirectorTarget,
-  image: TargetFile | undefined,
-  imageTargets: Targets,
+  { target, order }: DirectorTarget,
+  name: ReleaseName,
+  image: ImageWords,
 ): VerifiedOrder {
-  const { target, order } = ordered;
-  const { path } = target;
-  const [, model, profile] = TARGET_PATH.exec(path) ?? [];
-  if (model === undefined || profile !== order.profile) {
-    throw refused('tuf-mismatch', `${path} is no release for profile ${order.profile}`);
+  const { path, model } = name;
+  if (name.profile !== order.profile) throw mismatch(`${path} is no release for profile ${order.profile}`);
+  const release = signedRelease(name, image);
+  const { length, hashes } = release.target;
+  const sha256 = sha256Schema.safeParse(hashes.sha256);
+  if (!sha256.success || length !== target.length || !haveSameHashes(release.target, target)) {
+    throw mismatch(`Director and Image repository name different bytes for ${path}`);
   }
-  if (image === undefined)
-    throw refused('tuf-mismatch', `the Director orders ${path}, which no author signed`);
-  const sha256 = sha256Schema.safeParse(image.hashes.sha256);
-  if (!sha256.success || image.length !== target.length || !haveSameHashes(image, target)) {
-    throw refused('tuf-mismatch', `Director and Image repository name different bytes for ${path}`);
-  }
-  const signed = readCustom('Image', () => imageCustomSchema.parse(image.custom));
+  const signed = readSigned('Image', () => imageCustomSchema.parse(release.target.custom));
   if (signed.profile !== order.profile || signed.releaseCounter !== order.releaseCounter) {
-    throw refused(
-      'tuf-mismatch',
-      `Director and Image repository disagree on profile or release counter of ${path}`,
-    );
+    throw mismatch(`Director and Image repository disagree on profile or release counter of ${path}`);
   }
-  const floor = floorOf(imageTargets, model);
-  if (order.releaseCounter < floor) {
+  const authorship = authorshipOf(name, release, image);
+  if (order.releaseCounter < authorship.floor) {
     throw refused(
       'tuf-below-floor',
-      `release ${order.releaseCounter} of ${model} is below the signed floor ${floor}`,
+      `release ${order.releaseCounter} of ${model} is below the signed floor ${authorship.floor}`,
     );
   }
-  return { targetPath: path, manifestSha256: sha256.data, manifestLengthBytes: image.length, order, floor };
+  return { targetPath: path, manifestSha256: sha256.data, manifestLengthBytes: length, order, ...authorship };
 }
 
 /** The same algorithms with the same digests on both sides. */
 function haveSameHashes(a: TargetFile, b: TargetFile): boolean {
   const names = new Set([...Object.keys(a.hashes), ...Object.keys(b.hashes)]);
   return [...names].every((name) => a.hashes[name] === b.hashes[name]);
-}
-
-function floorOf(imageTargets: Targets, model: string): number {
-  const { floors } = readCustom('Image', () =>
-    imageFieldsSchema.parse(imageTargets.unrecognizedFields.holdfast ?? {}),
-  );
-  return Object.hasOwn(floors, model) ? (floors[model] ?? 0) : 0;
-}
-
-function readCustom<T>(repository: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    throw refused(
-      'tuf-mismatch',
-      `what the ${repository} repository says cannot be read by this agent`,
-      cause,
-    );
-  }
-}
-
-function refused(code: ErrorCode, message: string, cause?: unknown): HoldfastError {
-  return new HoldfastError(code, message, {
-    hint: 'Nothing is installed; look at what the control plane signed.',
-    cause,
-  });
 }

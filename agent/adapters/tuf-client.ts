@@ -3,14 +3,15 @@
 // Invariant: no generation is kept that goes back behind the memory, or that `accept` turns down.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Root, Snapshot, TargetFile, Targets, Timestamp } from '@tufjs/models';
+import type { Root, Snapshot, Targets, Timestamp } from '@tufjs/models';
 import type { Fetcher } from 'tuf-js';
 import { HoldfastError } from '#protocol/errors.ts';
 import { tufError } from './tuf-errors.ts';
 import { TufGenerations, readStaged } from './tuf-generations.ts';
 import type { TrustedState } from './tuf-generations.ts';
 import { ClockedUpdater } from './tuf-internals.ts';
-import { memoryOf, regression } from './tuf-memory.ts';
+import type { FoundTarget } from './tuf-internals.ts';
+import { floorUnder, joinMemory, memoryOf, regression } from './tuf-memory.ts';
 import type { VersionMemory } from './tuf-memory.ts';
 
 const LIMITS = {
@@ -21,7 +22,6 @@ const LIMITS = {
   snapshotMaxLength: 2_000_000,
   targetsMaxLength: 5_000_000,
 };
-const UTC_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 export type SignedRole = Root | Timestamp | Snapshot | Targets;
 
@@ -35,14 +35,18 @@ export interface TufClientOptions {
   readonly baseUrl: string;
   readonly fetcher: (signal: AbortSignal) => Fetcher;
   readonly now: () => Date;
+  /** Now is never earlier than this, whatever the clock says, unix ms. */
+  readonly notBeforeMs?: number;
   /** Throws for verified metadata that is not for this device. */
   readonly accept?: (signed: SignedRole) => void;
 }
 
 export interface TrustedTargets {
   readonly targets: Targets;
-  /** The target that was asked for; undefined when nobody signed it. */
-  readonly target: TargetFile | undefined;
+  /** Whether targets lie under names that begin with their hash (TUF 1.0 section 5.7.3). */
+  readonly isConsistentSnapshot: boolean;
+  /** Of the paths that were asked for, those that somebody signed. */
+  readonly found: ReadonlyMap<string, FoundTarget>;
 }
 
 export class TufClient {
@@ -54,11 +58,16 @@ export class TufClient {
     this.#generations = new TufGenerations(options.directory, options.anchor);
   }
 
+  /** What is trusted now, by file name; the anchor alone before the first refresh. */
+  async trustedFiles(): Promise<ReadonlyMap<string, Buffer>> {
+    return (await this.#generations.load()).files;
+  }
+
   /** TUF 1.0 section 5. Not to be called again before it settled. Errors: HoldfastError with a `tuf-*` code. */
-  async refresh(signal: AbortSignal, targetPath?: string): Promise<TrustedTargets> {
+  async refresh(signal: AbortSignal, paths: readonly string[] = []): Promise<TrustedTargets> {
     try {
       const state = await this.#generations.load();
-      return await this.#refreshFrom(state, signal, targetPath);
+      return await this.#refreshFrom(state, signal, paths);
     } catch (error) {
       throw tufError(error, this.#options.name);
     } finally {
@@ -66,8 +75,12 @@ export class TufClient {
     }
   }
 
-  async #refreshFrom(state: TrustedState, signal: AbortSignal, targetPath?: string): Promise<TrustedTargets> {
-    const { baseUrl, fetcher, now } = this.#options;
+  async #refreshFrom(
+    state: TrustedState,
+    signal: AbortSignal,
+    paths: readonly string[],
+  ): Promise<TrustedTargets> {
+    const { baseUrl, fetcher, now, notBeforeMs = 0 } = this.#options;
     const metadataDir = await this.#generations.stage(state);
     const updater = new ClockedUpdater({
       metadataDir,
@@ -75,19 +88,24 @@ export class TufClient {
       fetcher: fetcher(signal),
       config: LIMITS,
       now: now(),
+      floorMs: (root) => Math.max(notBeforeMs, floorUnder(state.memory, root)),
     });
     let failure: { error: unknown } | null = null;
-    let target: TargetFile | undefined;
+    const found = new Map<string, FoundTarget>();
     try {
       await updater.refresh();
-      if (targetPath !== undefined) target = await updater.findTarget(targetPath);
+      for (const path of paths) {
+        const one = await updater.findTarget(path);
+        if (one !== undefined) found.set(path, one);
+      }
     } catch (error) {
       failure = { error };
     }
     const { root, timestamp, snapshot, targets } = updater.trusted;
     for (const metadata of [root, timestamp, snapshot, targets]) {
-      if (metadata !== undefined) this.#assertAcceptable(metadata.signed);
+      if (metadata !== undefined) this.#options.accept?.(metadata.signed);
     }
+    for (const { signed } of found.values()) this.#options.accept?.(signed);
     const files = await readStaged(metadataDir);
     const memory = memoryOf(files);
     const wentBack = state.memory === null ? null : regression(state.memory, memory);
@@ -98,22 +116,16 @@ export class TufClient {
     if (wentBack !== null) throw rolledBack(this.#options.name, wentBack);
     await this.#keep(state, files, memory);
     if (targets === undefined) throw new HoldfastError('internal', 'a refresh ended without targets');
-    return { targets: targets.signed, target };
+    return { targets: targets.signed, isConsistentSnapshot: root.signed.consistentSnapshot, found };
   }
 
   async #keep(state: TrustedState, files: ReadonlyMap<string, Buffer>, memory: VersionMemory): Promise<void> {
     if (!state.isDamaged && state.generation > 0 && isDeepStrictEqual(files, state.files)) return;
-    await this.#generations.commit(state, files, memory);
-  }
-
-  #assertAcceptable(signed: SignedRole): void {
-    if (!UTC_TIME.test(signed.expires) || !Number.isSafeInteger(signed.version) || signed.version < 1) {
-      throw new HoldfastError(
-        'tuf-signature',
-        `${this.#options.name} repository: metadata has no usable expiry or version`,
-      );
-    }
-    this.#options.accept?.(signed);
+    await this.#generations.commit(
+      state,
+      files,
+      state.memory === null ? memory : joinMemory(state.memory, memory),
+    );
   }
 }
 

@@ -7,8 +7,8 @@ import { request } from 'undici';
 import type { Dispatcher } from 'undici';
 import { HoldfastError } from '#protocol/errors.ts';
 
-/** `timestamp.json`, `7.root.json`, `3.team-x.json`: one segment, no query. */
-const FILE_NAME = /^(?:[1-9][0-9]{0,9}\.)?[A-Za-z0-9_%-]{1,200}\.json$/;
+/** `timestamp.json`, `7.root.json`, `3.team%2Fx.json`: one segment, no query. */
+const FILE_NAME = /^[A-Za-z0-9_%.!~*'()-]{1,250}\.json$/;
 
 /** Read of an answer that is no metadata, so that the connection can be used again. */
 const REFUSAL_LIMIT_BYTES = 16_384;

@@ -12,7 +12,8 @@ import { makeDirectoryDurably, syncDirectory, writeAndSync, writeFileDurably } f
 import { joinMemory, versionMemorySchema } from './tuf-memory.ts';
 import type { VersionMemory } from './tuf-memory.ts';
 
-const RECORD = 'generation.json';
+/** No metadata file is called so: theirs end with `.json`. */
+const RECORD = 'generation.seal';
 const MEMORY = 'memory.json';
 const STAGING = 'staging';
 const GENERATION = /^gen-([1-9][0-9]{0,14})$/;

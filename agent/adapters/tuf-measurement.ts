@@ -1,15 +1,18 @@
-// What the Image repository says of a target that is to be timed. Pure. Invariant: a release is refused, by
-// its path and by what is signed beside it, as a measurement is refused where a release is asked for.
+// What the Image repository says of a target that is to be timed. Pure. Invariant: a release is refused, by its path,
+// by the role that signed it and by what is signed beside it, as a measurement is refused where a release is asked for.
 
-import type { TargetFile } from '@tufjs/models';
 import { HoldfastError } from '#protocol/errors.ts';
 import { sha256Schema, type BlobRef } from '#protocol/identifiers.ts';
 import { isMeasureTargetPath, measureCustomSchema } from '#protocol/measurement.ts';
+import { MEASUREMENTS_ROLE } from '#protocol/trust.ts';
+import type { FoundTarget } from './tuf-internals.ts';
 
-/** `image` is undefined when nobody signed the path. Errors: `tuf-mismatch`. */
-export function signedMeasurement(path: string, image: TargetFile | undefined, profile: string): BlobRef {
+/** `found` is undefined when nobody signed the path. Errors: `tuf-mismatch`. */
+export function signedMeasurement(path: string, found: FoundTarget | undefined, profile: string): BlobRef {
   if (!isMeasureTargetPath(path)) throw refused(`${path} is no measurement target`);
-  if (image === undefined) throw refused(`nobody signed ${path}`);
+  if (found === undefined) throw refused(`nobody signed ${path}`);
+  const { role, target: image } = found;
+  if (role !== MEASUREMENTS_ROLE) throw refused(`${path} is signed by ${role ?? 'a strange role'}`);
   const custom = measureCustomSchema.safeParse(image.custom);
   if (!custom.success) throw refused(`${path} was not signed to be timed`, custom.error);
   if (custom.data.profile !== profile) {

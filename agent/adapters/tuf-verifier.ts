@@ -2,6 +2,7 @@
 // a measurement: the Image repository alone. Invariant: it writes under its own folder only, one refresh at a
 // time, and never touches what serves.
 
+import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { Root } from '@tufjs/models';
 import type { Dispatcher } from 'undici';
@@ -12,15 +13,20 @@ import type { MeasurementVerifier } from '../ports/measurement-verifier.ts';
 import type { RefreshOptions, ReleaseVerifier, VerifiedOrder } from '../ports/release-verifier.ts';
 import { agree, readDirectorOrder } from './tuf-agreement.ts';
 import type { Device } from './tuf-agreement.ts';
+import { pathsToFind, releaseNameOf } from './tuf-authorship.ts';
 import { TufClient } from './tuf-client.ts';
 import type { SignedRole } from './tuf-client.ts';
 import { TufFetcher } from './tuf-fetcher.ts';
 import { signedMeasurement } from './tuf-measurement.ts';
+import { mismatch } from './tuf-refusals.ts';
 
 export interface TufVerifierOptions {
   /** Holds `image/` and `director/`. */
   readonly directory: string;
-  readonly identity: Pick<DeviceIdentity, 'deviceId' | 'gatewayUrl' | 'imageRoot' | 'directorRoot'>;
+  readonly identity: Pick<
+    DeviceIdentity,
+    'deviceId' | 'gatewayUrl' | 'imageRoot' | 'directorRoot' | 'certificatePem'
+  >;
   readonly profile: string;
   /** Trusts the fleet's own CA only and shows this device's certificate; the caller closes it. */
   readonly dispatcher: Dispatcher;
@@ -38,7 +44,8 @@ export class TufVerifier implements ReleaseVerifier, MeasurementVerifier {
 
   constructor(options: TufVerifierOptions) {
     const { directory, identity, profile, dispatcher, now, fileTimeoutMs: timeoutMs = 30_000 } = options;
-    const { deviceId, gatewayUrl, imageRoot, directorRoot } = identity;
+    const { deviceId, gatewayUrl, imageRoot, directorRoot, certificatePem } = identity;
+    const notBeforeMs = new X509Certificate(certificatePem).validFromDate.getTime();
     this.#device = { deviceId, profile };
     const client = (name: string, anchor: string, path: string, accept?: (signed: SignedRole) => void) => {
       const baseUrl = new URL(path, gatewayUrl.endsWith('/') ? gatewayUrl : `${gatewayUrl}/`).href;
@@ -49,6 +56,7 @@ export class TufVerifier implements ReleaseVerifier, MeasurementVerifier {
         baseUrl,
         fetcher: (signal) => new TufFetcher({ baseUrl, dispatcher, signal, timeoutMs }),
         now,
+        notBeforeMs,
         ...(accept === undefined ? {} : { accept }),
       });
     };
@@ -64,8 +72,8 @@ export class TufVerifier implements ReleaseVerifier, MeasurementVerifier {
 
   verifyMeasurement(targetPath: string, signal: AbortSignal): Promise<BlobRef> {
     return this.#inTurn(signal, async (either) => {
-      const { target } = await this.#image.refresh(either, targetPath);
-      return signedMeasurement(targetPath, target, this.#device.profile);
+      const { found } = await this.#image.refresh(either, [targetPath]);
+      return signedMeasurement(targetPath, found.get(targetPath), this.#device.profile);
     });
   }
 
@@ -89,8 +97,9 @@ export class TufVerifier implements ReleaseVerifier, MeasurementVerifier {
     const director = await this.#director.refresh(signal);
     const ordered = readDirectorOrder(director.targets, this.#device, highestSeq);
     if (ordered === null) return null;
-    const image = await this.#image.refresh(signal, ordered.target.path);
-    return agree(ordered, image.target, image.targets);
+    const name = releaseNameOf(ordered.target.path);
+    if (name === null) throw mismatch(`the Director orders ${ordered.target.path}, which is no release`);
+    return agree(ordered, name, await this.#image.refresh(signal, pathsToFind(name)));
   }
 }
 

@@ -1,5 +1,6 @@
 // One worker process as the supervisor holds it: calls over frames, answers by id. Invariants: every call
-// is settled, at the latest when the process ends; a process that hangs or talks nonsense is killed.
+// is settled, at the latest when the process ends; a process that hangs, takes too much memory or talks nonsense
+// is killed.
 
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
@@ -23,6 +24,8 @@ import {
   type WorkerAnswer,
   type WorkerCall,
 } from '../worker/worker-messages.ts';
+import { bytesInWords } from '../domain/bytes-in-words.ts';
+import { MemoryWatch, memoryLimitOf } from './worker-process-memory.ts';
 import type { StderrLines } from './worker-process-stderr.ts';
 import { HangWatchdog, type WatchdogLimits } from './worker-process-watchdog.ts';
 
@@ -44,6 +47,7 @@ export class WorkerProcess implements WorkerHandle {
   readonly #socket: Socket;
   readonly #stderr: StderrLines;
   readonly #watchdog: HangWatchdog;
+  readonly #memory: MemoryWatch;
   readonly #pending = new Map<number, Pending>();
   readonly #becomeReady = Promise.withResolvers<void>();
   #nextId = 1;
@@ -62,6 +66,7 @@ export class WorkerProcess implements WorkerHandle {
     this.#socket = socket;
     this.#stderr = stderr;
     this.#watchdog = new HangWatchdog(limits, (silentMs) => this.#hang(silentMs));
+    this.#memory = new MemoryWatch(child.pid, (resident, limit) => this.#outgrow(resident, limit));
     this.ready = this.#becomeReady.promise;
     this.exited = new Promise((resolve) => {
       // `close` comes after the pipes are drained, so the last words on standard error are known.
@@ -84,6 +89,7 @@ export class WorkerProcess implements WorkerHandle {
   }
 
   async load(request: LoadRequest): Promise<LoadResult> {
+    this.#memory.limitTo(memoryLimitOf(request.profile));
     return (await this.#call({ kind: 'load', request })).result as LoadResult;
   }
 
@@ -159,10 +165,21 @@ export class WorkerProcess implements WorkerHandle {
     this.kill();
   }
 
+  #outgrow(residentBytes: number, limitBytes: number): void {
+    const used = `the worker held ${bytesInWords(residentBytes)} of memory and was killed`;
+    this.#end(
+      new HoldfastError('memory-short', `${used}; on this device it may hold ${bytesInWords(limitBytes)}`, {
+        hint: 'send smaller inputs, or compress the model further',
+      }),
+    );
+    this.kill();
+  }
+
   #end(error: HoldfastError): void {
     if (this.#ended !== null) return;
     this.#ended = error;
     this.#watchdog[Symbol.dispose]();
+    this.#memory[Symbol.dispose]();
     this.#socket.destroy();
     this.#becomeReady.reject(error);
     this.ready.catch(() => undefined); // told to whoever awaits `ready`, and to every pending call

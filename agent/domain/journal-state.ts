@@ -61,8 +61,12 @@ export function neededDigests(state: JournalState): Set<string> {
       manifest ? [manifest.variant.weights.sha256, manifest.contract.golden.sha256] : [],
     ),
     ...[slots.a?.manifestBlob, slots.b?.manifestBlob].flatMap((blob) => (blob ? [blob.sha256] : [])),
-    ...(deployment?.order ? [deployment.order.manifestSha256] : []),
+    ...(deployment?.order ? digestsOf(deployment.order) : []),
   ]);
+}
+
+function digestsOf({ manifestSha256, authorSignature }: VerifiedOrder): string[] {
+  return authorSignature === null ? [manifestSha256] : [manifestSha256, authorSignature.bundle.sha256];
 }
 
 /** The manifest as a blob; its bytes are the signed target. */

@@ -1,6 +1,7 @@
 // An inference request of the Open Inference Protocol v2, JSON or with the binary tensor extension, to what
 // serving takes. Source: KServe "Open Inference Protocol (V2)", Triton "Binary Tensor Data Extension".
 
+import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { HoldfastError } from '#protocol/errors.ts';
 import { TENSOR_DTYPES, type ModelContract } from '#protocol/model-contract.ts';
@@ -8,6 +9,10 @@ import type { Tensor } from '../ports/runtime.ts';
 import type { ServeRequest } from '../supervisor/serving/serving-types.ts';
 import { elementBytes, elementCount } from '../worker/tensor-types.ts';
 import { packElements, tensorFromJson } from './oip-tensors.ts';
+
+/** A picture of 1024 x 1024 pixels in decimal digits; the binary form has its own, higher bound. */
+const MAX_JSON_BYTES = 32 * 1024 ** 2;
+const MAX_BRACKETS = 500_000;
 
 const parametersSchema = z
   .record(z.string().max(100), z.union([z.string().max(1_000), z.number(), z.boolean()]))
@@ -50,7 +55,7 @@ export interface OipRequest {
 
 /**
  * `jsonBytes` is the Inference-Header-Content-Length, null when the whole body is JSON, 0 when it is one encoded
- * image and nothing else. Throws `bad-request`.
+ * image and nothing else. Throws `bad-request` or `body-too-large`.
  */
 export function parseInferRequest(
   body: Buffer,
@@ -74,6 +79,7 @@ export function parseInferRequest(
 }
 
 function parseJson(bytes: Buffer): RequestBody {
+  requireModest(bytes);
   let json: unknown;
   try {
     json = JSON.parse(bytes.toString('utf8'));
@@ -87,6 +93,19 @@ function parseJson(bytes: Buffer): RequestBody {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw bad(`${issue?.path.join('.') ?? 'request'}: ${issue?.message ?? 'invalid'}`);
+}
+
+/** Every bracket becomes an object many times its size: they are counted before any is made. */
+function requireModest(bytes: Buffer): void {
+  if (bytes.length > MAX_JSON_BYTES) {
+    throw new HoldfastError('body-too-large', `the JSON is over the limit of ${MAX_JSON_BYTES} bytes`, {
+      hint: 'send large tensors in the binary form: Inference-Header-Content-Length and binary_data_size',
+    });
+  }
+  if (!isUtf8(bytes)) throw bad('the JSON is not UTF-8');
+  let brackets = 0;
+  for (const byte of bytes) if (byte === 0x5b || byte === 0x7b) brackets++;
+  if (brackets > MAX_BRACKETS) throw bad(`the JSON has more than ${MAX_BRACKETS} arrays and objects`);
 }
 
 function inputsOf(request: RequestBody, binary: Buffer, contract: ModelContract): Record<string, Tensor> {

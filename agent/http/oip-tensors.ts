@@ -11,6 +11,7 @@ const INTEGER_RANGE: Readonly<Partial<Record<TensorDtype, readonly [bigint, bigi
   INT64: [-(2n ** 63n), 2n ** 63n - 1n],
 }; // prettier-ignore
 const MAX_DEPTH = 9;
+const MAX_SHOWN_CHARS = 100;
 
 /** `data` as sent, nested or flat, row-major. Strings of BYTES are UTF-8, or base64 when so said. Throws `bad-request`. */
 export function tensorFromJson(
@@ -92,14 +93,18 @@ function flatten(name: string, data: unknown, limit: number): unknown[] {
 function numberFor(name: string, dtype: TensorDtype, value: unknown): number | bigint {
   if (dtype === 'BOOL') {
     if (typeof value === 'boolean' || value === 0 || value === 1) return Number(value);
-    throw bad(`input ${name}: ${JSON.stringify(value)} is not a BOOL`);
+    throw bad(`input ${name}: ${shown(value)} is not a BOOL`);
   }
   const range = INTEGER_RANGE[dtype];
-  if (typeof value !== 'number') throw bad(`input ${name}: ${JSON.stringify(value)} is not a number`);
+  if (typeof value !== 'number') throw bad(`input ${name}: ${shown(value)} is not a number`);
   if (range === undefined) return value;
   const isInRange = Number.isInteger(value) && BigInt(value) >= range[0] && BigInt(value) <= range[1];
   if (!isInRange) throw bad(`input ${name}: ${value} is not of type ${dtype}`);
   return dtype === 'INT64' || dtype === 'UINT64' ? BigInt(value) : value;
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, MAX_SHOWN_CHARS)) : `a ${typeof value}`;
 }
 
 function bad(what: string): HoldfastError {

@@ -14,6 +14,8 @@ export interface IdentityStore {
   load(): Promise<DeviceIdentity | null>;
   /** A PEM certificate request signed with this device's key, which is made and stored first when there is none. */
   createCertificateRequest(): Promise<string>;
+  /** sha256 of this device's public key, hex; there is a key. */
+  keySha256(): Promise<string>;
   /** Keeps what enrolment or renewal answered. Errors: `ca-mismatch` when the certificate is not for this device's key, from that CA. */
   save(enrolment: EnrolResponse): Promise<DeviceIdentity>;
 }

@@ -25,7 +25,7 @@ import { ServingEvents } from './serving-events.ts';
 import { Serving } from './serving/serving.ts';
 import { Slots } from './slots.ts';
 import { serviceNumbers, type AgentStatus } from './status.ts';
-import type { ReadManifest } from './steps/step.ts';
+import type { CheckAuthorSignature, ReadManifest } from './steps/step.ts';
 import { Telemetry } from './telemetry.ts';
 
 const MAX_DETAIL_CHARS = 1_000;
@@ -46,6 +46,7 @@ export interface SupervisorDeps {
   readonly candidates: ArtifactSource;
   readonly verifier: ReleaseVerifier & MeasurementVerifier;
   readonly readManifest: ReadManifest;
+  readonly checkAuthorSignature: CheckAuthorSignature;
   readonly runtime: Runtime;
   readonly probe: SystemProbe;
   readonly clock: Clock;
@@ -185,7 +186,9 @@ export class Supervisor implements AsyncDisposable {
         return this.#measurements.request(command);
       case 'report':
         this.#reporter.changed();
-        this.#outbox.restart();
+        return this.#outbox.restart();
+      case 'renew':
+      // The transport's own: certificates are below what the supervisor knows.
     }
   }
 

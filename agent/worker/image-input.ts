@@ -1,6 +1,6 @@
 // One image, encoded or raw, to the contract's input tensor: decode, colour, resize (sharp, Lanczos),
 // then protocol/preprocess.ts. Invariants: only PNG, JPEG and WebP are decoded, and no image of more
-// than MAX_PIXELS; EXIF orientation is not applied and alpha is dropped, as in training code.
+// than MAX_PIXELS, which decoded are 256 MB at most; EXIF orientation is not applied and alpha is dropped, as in training code.
 
 import sharp, { type Sharp } from 'sharp';
 import { HoldfastError } from '#protocol/errors.ts';
@@ -8,7 +8,11 @@ import { channelsOf, type ImagePreprocess } from '#protocol/model-contract.ts';
 import { imageTensorShape, normalisePixels } from '#protocol/preprocess.ts';
 import type { Tensor } from '../ports/runtime.ts';
 
+/** Of up to four channels of 8 bits; half as many where a channel has 16. */
 const MAX_PIXELS = 64 * 1024 ** 2;
+/** A PNG's header stands at a fixed place. Source: ISO/IEC 15948, 5.2 and 11.2.2. */
+const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+const PNG_BIT_DEPTH_AT = 24;
 const FIT = { stretch: 'fill', contain: 'contain', cover: 'cover' } as const;
 const ENCODED_HINT = 'send a whole PNG, JPEG or WebP file of at most 64 megapixels';
 
@@ -37,9 +41,14 @@ export async function imageToTensor(image: Tensor, preprocess: ImagePreprocess):
 /** Encoded image bytes to [height, width, channels] uint8 of the contract's size and colour. Throws `image-invalid`. */
 export async function decodeEncoded(encoded: Uint8Array, preprocess: ImagePreprocess): Promise<Uint8Array> {
   return await toContractPixels(
-    () => sharp(encoded, { limitInputPixels: MAX_PIXELS, failOn: 'error', pages: 1 }),
+    () => sharp(encoded, { limitInputPixels: pixelLimitOf(encoded), failOn: 'error', pages: 1 }),
     preprocess,
   );
+}
+
+function pixelLimitOf(encoded: Uint8Array): number {
+  const isPng = PNG_SIGNATURE.equals(encoded.subarray(0, PNG_SIGNATURE.length));
+  return isPng && encoded[PNG_BIT_DEPTH_AT] === 16 ? MAX_PIXELS / 2 : MAX_PIXELS;
 }
 
 async function fitRaw(image: Tensor, preprocess: ImagePreprocess): Promise<Uint8Array> {

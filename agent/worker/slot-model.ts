@@ -9,7 +9,7 @@ import { classify } from './classify.ts';
 import { requireContractFits } from './contract-check.ts';
 import { GoldenComparison, readGoldenVectors } from './golden-vectors.ts';
 import { modelInputs, probeInputs, type Inputs } from './model-inputs.ts';
-import { toFeeds, toOutputs } from './ort-tensors.ts';
+import { toFeeds, toOutputs, type Feeds } from './ort-tensors.ts';
 import { openSession } from './session.ts';
 import { elementCount, isFiniteTensor, numbersOf } from './tensor-types.ts';
 
@@ -78,7 +78,7 @@ export class SlotModel {
     for (;;) for (const { inputs } of vectors) yield (await this.infer(inputs)).runMs;
   }
 
-  /** `mayRun` is asked just before the model runs and may throw. Errors: bad-request, image-invalid. */
+  /** `mayRun` is asked just before the model runs and may throw. Errors: bad-request, image-invalid, inference-failed. */
   async infer(inputs: Inputs, mayRun: () => void = () => undefined): Promise<InferResult> {
     const startMs = performance.now();
     const feeds = toFeeds(await modelInputs(inputs, this.#contract));
@@ -86,7 +86,7 @@ export class SlotModel {
     const { fetched, runMs } = await this.#inTurn(async () => {
       mayRun();
       const beforeMs = performance.now();
-      const fetched = await this.#session.run(feeds, this.#contract.outputs.map(({ name }) => name)); // prettier-ignore
+      const fetched = await this.#run(feeds);
       return { fetched, runMs: performance.now() - beforeMs };
     });
     const ranMs = performance.now();
@@ -95,6 +95,18 @@ export class SlotModel {
     const classes = finite ? this.#classes(outputs) : [];
     const latencyMs = preparedMs - startMs + runMs + (performance.now() - ranMs);
     return { outputs, classes, latencyMs, runMs, finite };
+  }
+
+  async #run(feeds: Feeds): Promise<ort.InferenceSession.ReturnType> {
+    try {
+      return await this.#session.run(feeds, this.#contract.outputs.map(({ name }) => name)); // prettier-ignore
+    } catch (cause) {
+      const what = cause instanceof Error ? cause.message : String(cause);
+      throw new HoldfastError('inference-failed', `the model does not run on this input: ${what}`, {
+        hint: 'check the sizes of the input; a model that fails on sound input must be exported again',
+        cause,
+      });
+    }
   }
 
   async release(): Promise<void> {

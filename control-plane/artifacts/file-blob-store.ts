@@ -45,11 +45,7 @@ export class FileBlobStore implements BlobStore {
       return { sha256, sizeBytes };
     } catch (cause) {
       await rm(temporary, { force: true });
-      if (!DISK_FULL.has(codeOf(cause))) throw cause;
-      throw new HoldfastError('disk-full', 'no space left to store the upload', {
-        hint: 'free space on the disk of the data folder and upload again; nothing of it was kept',
-        cause,
-      });
+      throw storeError(cause);
     }
   }
 
@@ -116,6 +112,15 @@ export class FileBlobStore implements BlobStore {
       throw error;
     }
   }
+}
+
+/** `disk-full` where that is why something could not be written, else the error itself. */
+export function storeError(cause: unknown): unknown {
+  if (!DISK_FULL.has(codeOf(cause))) return cause;
+  return new HoldfastError('disk-full', 'no space left to store the upload', {
+    hint: 'free space on the disk of the data folder and upload again; nothing of it was kept',
+    cause,
+  });
 }
 
 /** Whether the stored bytes still hash to their name. */

@@ -1,11 +1,13 @@
-// Uploads by digest: PUT /blobs/<sha256> streams to the store and is answered once the bytes are durable.
+// Blobs by digest: uploaded, or fetched from a listed host. Answered once the bytes are durable.
 
 import { z } from 'zod';
 import { HoldfastError } from '#protocol/errors.ts';
 import { blobRefSchema, sha256Schema } from '#protocol/identifiers.ts';
 import { apiRouter, route, type ApiRouter } from '../http/route.ts';
 import type { Audit } from '../store/audit.ts';
+import type { FetchHost } from './address-hosts.ts';
 import type { BlobStore } from './blob-store.ts';
+import { fetchBlob } from './fetch-blob.ts';
 
 const params = z.strictObject({ sha256: sha256Schema });
 
@@ -13,17 +15,34 @@ export interface ArtifactDeps {
   readonly blobs: BlobStore;
   readonly audit: Audit;
   readonly maxUploadBytes: number;
+  /** Where blobs may be fetched from. */
+  readonly fetchHosts: readonly FetchHost[];
 }
 
-export function artifactRoutes({ blobs, audit, maxUploadBytes }: ArtifactDeps): ApiRouter {
-  const router = apiRouter();
+const fetchSchema = z.strictObject({
+  url: z.string().min(1).max(4_096),
+  sha256: sha256Schema,
+  sizeBytes: z.int().min(1),
+});
+/** Fetches at a time; each may take an hour. */
+const MAX_FETCHES = 4;
 
+export function artifactRoutes(deps: ArtifactDeps): ApiRouter {
+  const router = apiRouter();
+  uploadOperations(router, deps);
+  fetchOperation(router, deps);
+  return router;
+}
+
+function uploadOperations(router: ApiRouter, { blobs, audit, maxUploadBytes }: ArtifactDeps): void {
   route(
     router,
     {
       method: 'put',
       path: '/blobs/:sha256',
       tag: 'blobs',
+      access: 'releaser',
+      scope: 'handler',
       summary: 'Upload bytes under their sha256; the same upload again changes nothing',
       params,
       requestStream: 'application/octet-stream',
@@ -59,6 +78,8 @@ export function artifactRoutes({ blobs, audit, maxUploadBytes }: ArtifactDeps): 
       method: 'head',
       path: '/blobs/:sha256',
       tag: 'blobs',
+      access: 'viewer',
+      scope: 'handler',
       summary: 'Whether a blob is there; Content-Length is its size',
       params,
       status: 200,
@@ -70,6 +91,49 @@ export function artifactRoutes({ blobs, audit, maxUploadBytes }: ArtifactDeps): 
       response.setHeader('Content-Length', sizeBytes);
     },
   );
+}
 
-  return router;
+function fetchOperation(router: ApiRouter, deps: ArtifactDeps): void {
+  const { blobs, audit, maxUploadBytes, fetchHosts: hosts } = deps;
+  let running = 0;
+  route(
+    router,
+    {
+      method: 'post',
+      path: '/blobs/fetch',
+      tag: 'blobs',
+      access: 'releaser',
+      scope: 'handler',
+      summary: 'Fetches a blob of known digest and length from a host listed in HOLDFAST_FETCH_HOSTS',
+      body: fetchSchema,
+      response: blobRefSchema,
+      errors: [
+        'address-forbidden', 'body-too-large', 'digest-mismatch', 'disk-full', 'download-failed',
+        'length-mismatch', 'overloaded',
+      ],
+    },
+    async ({ body: { url, ...wanted }, actor }) => {
+      if (wanted.sizeBytes > maxUploadBytes) {
+        throw new HoldfastError('body-too-large', `a blob of ${wanted.sizeBytes} bytes is too large`, {
+          hint: `at most ${maxUploadBytes} bytes are taken`,
+        });
+      }
+      if (running >= MAX_FETCHES) {
+        throw new HoldfastError('overloaded', `${running} blobs are being fetched already`, {
+          hint: 'ask again when one of them is there',
+        });
+      }
+      running++;
+      try {
+        const blob = await fetchBlob({ blobs, hosts }, url, wanted);
+        // The query may hold a signature that is a password for as long as it lasts.
+        const { origin, pathname } = new URL(url);
+        const detail = { sizeBytes: blob.sizeBytes, from: origin + pathname };
+        await audit.record({ actor, action: 'blob.fetch', subject: blob.sha256, detail });
+        return blob;
+      } finally {
+        running--;
+      }
+    },
+  ); // prettier-ignore
 }

@@ -7,6 +7,7 @@ import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import { HoldfastError } from '#protocol/errors.ts';
 import type { Logger } from '../logger.ts';
 import {
+  CONTROL_PLANE_ID,
   NOT_AUTHORIZED,
   SERVER_UNAVAILABLE,
   mayPublish,
@@ -14,33 +15,29 @@ import {
   refuseConnect,
 } from './access-rules.ts';
 import type { ConnectRequest } from './access-rules.ts';
-import { LimitedConnection } from './byte-limiter.ts';
-
-export interface GuardLimits {
-  /** For the TLS handshake, and then again for CONNECT. */
-  readonly connectTimeoutMs: number;
-  readonly maxKeepaliveS: number;
-}
+import type { BrokerLimits } from './limits.ts';
+import { LimitedConnection } from './limited-connection.ts';
 
 export interface GuardOptions {
   readonly fleet: string;
   readonly isKnownDevice: (deviceId: string) => Promise<boolean>;
   readonly logger: Logger;
-  readonly limits: GuardLimits;
+  readonly limits: BrokerLimits;
 }
 
-/** Per client; each may hold a whole payload in memory. */
-const MAX_INFLIGHT_QOS2 = 16;
 const MAX_TOPIC_LEVELS = 8;
+/** Of what a client sent, in a log line. */
+const MAX_LOGGED_LENGTH = 200;
 
 /** A running broker; hand it `LimitedConnection`s only. Close it with `close`. */
 export async function createGuardedAedes(options: GuardOptions): Promise<Aedes> {
   const { fleet, logger, limits } = options;
   const requests = new WeakMap<Client, ConnectRequest>();
+  const filters = new WeakMap<Client, number>();
   const broker = await Aedes.createBroker({
     connectTimeout: limits.connectTimeoutMs,
     keepaliveLimit: limits.maxKeepaliveS,
-    maxInflightInbound: MAX_INFLIGHT_QOS2,
+    maxInflightInbound: limits.maxInboundInflight,
     maxTopicLevels: MAX_TOPIC_LEVELS,
     preConnect(client, packet, done) {
       if (!(client.conn instanceof LimitedConnection)) return done(null, false);
@@ -52,7 +49,7 @@ export async function createGuardedAedes(options: GuardOptions): Promise<Aedes> 
     },
     authenticate(client, _username, _password, done) {
       const refuse = (returnCode: number, reason: string) => {
-        logger.warn('mqtt: connection refused', { client: client.id, why: reason });
+        logger.warn('mqtt: connection refused', { client: shown(client.id), why: shown(reason) });
         done(authenticateError(returnCode, reason), false);
       };
       const request = requests.get(client);
@@ -68,12 +65,20 @@ export async function createGuardedAedes(options: GuardOptions): Promise<Aedes> 
     authorizePublish(client, packet, done) {
       // Without a client it is a will of a connection that another broker process left.
       if (client !== null && mayPublish(fleet, client.id, packet.topic, packet.retain)) return done(null);
-      logger.warn('mqtt: publish refused', { client: client?.id, topic: packet.topic });
-      done(new HoldfastError('forbidden', `${client?.id ?? 'nobody'} may not publish on ${packet.topic}`));
+      logger.warn('mqtt: publish refused', { client: client?.id, topic: shown(packet.topic) });
+      done(
+        new HoldfastError('forbidden', `${client?.id ?? 'nobody'} may not publish on ${shown(packet.topic)}`),
+      );
     },
     authorizeSubscribe(client, subscription, done) {
+      const asked = (filters.get(client) ?? 0) + 1;
+      filters.set(client, asked);
+      if (client.id !== CONTROL_PLANE_ID && asked > limits.maxFilters) {
+        client.conn.destroy(new HoldfastError('rate-limited', `more than ${limits.maxFilters} filters`));
+        return done(null, null);
+      }
       if (maySubscribe(fleet, client.id, subscription.topic)) return done(null, subscription);
-      logger.warn('mqtt: subscription refused', { client: client.id, filter: subscription.topic });
+      logger.warn('mqtt: subscription refused', { client: client.id, filter: shown(subscription.topic) });
       // null is answered as 0x80, failure [MQTT-3.9.3-1].
       done(null, null);
     },
@@ -94,6 +99,10 @@ export async function createGuardedAedes(options: GuardOptions): Promise<Aedes> 
 /** Async, so that whatever goes wrong is a rejection and never ends the broker. */
 async function lookUp(options: GuardOptions, deviceId: string): Promise<boolean> {
   return await options.isKnownDevice(deviceId);
+}
+
+function shown(text: string): string {
+  return text.length > MAX_LOGGED_LENGTH ? `${text.slice(0, MAX_LOGGED_LENGTH)}…` : text;
 }
 
 function authenticateError(returnCode: number, reason: string): AuthenticateError {

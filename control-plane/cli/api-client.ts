@@ -17,7 +17,12 @@ export interface ApiClientOptions {
 }
 
 export interface ApiCall<T> {
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it stands, in place of a body. */
+  readonly file?: Blob;
+  /** May take as long as it takes. */
+  readonly unlimited?: true;
   readonly answer: z.ZodType<T>;
 }
 
@@ -41,6 +46,11 @@ export class ApiClient {
     return this.#call('POST', path, call);
   }
 
+  /** Of operations that answer nothing. */
+  async delete(path: string): Promise<void> {
+    await this.#call('DELETE', path, { answer: z.null() });
+  }
+
   /** Uploads a blob under its digest; does nothing when the server has it. */
   async putBlob(sha256: string, bytes: Uint8Array<ArrayBuffer> | Blob): Promise<void> {
     const path = `/blobs/${sha256}`;
@@ -56,11 +66,13 @@ export class ApiClient {
   }
 
   async #call<T>(method: string, path: string, call: ApiCall<T>): Promise<T> {
-    const body =
-      call.body === undefined
-        ? {}
-        : { body: JSON.stringify(call.body), headers: { 'content-type': 'application/json' } };
-    const answer = await this.#fetch(method, path, body);
+    const { body, file, unlimited = false } = call;
+    const type = file === undefined ? 'application/json' : 'application/octet-stream';
+    const content = file ?? (body === undefined ? undefined : JSON.stringify(body));
+    const answer = await this.#fetch(method, path, {
+      ...(content === undefined ? {} : { body: content, headers: { 'content-type': type } }),
+      unlimited,
+    });
     if (!answer.ok) throw await problemOf(answer);
     const parsed = call.answer.safeParse(await jsonOf(answer));
     if (!parsed.success) {

@@ -18,6 +18,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   unavailable: EXIT.unavailable,
   unauthorized: EXIT.refused,
   forbidden: EXIT.refused,
+  'token-expired': EXIT.refused,
   'rate-limited': EXIT.refused,
   'not-found': EXIT.notFound,
   conflict: EXIT.conflict,

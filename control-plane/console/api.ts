@@ -3,6 +3,9 @@
 import { z } from 'zod';
 import { problemSchema } from '#protocol/api.ts';
 
+/** Told to the window when the server knows this session no more. */
+export const SIGNED_OUT = 'holdfast-signed-out';
+
 export class ApiProblem extends Error {
   readonly status: number;
   readonly hint: string | undefined;
@@ -31,6 +34,7 @@ export async function call<T>(
   });
   const value: unknown = response.status === 204 ? null : await response.json().catch(() => null);
   if (response.ok) return answer.parse(value);
+  if (response.status === 401) window.dispatchEvent(new Event(SIGNED_OUT));
   const problem = problemSchema.safeParse(value);
   throw problem.success
     ? new ApiProblem(response.status, problem.data.detail, problem.data.hint)

@@ -1,8 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { Link, Route, Switch, useLocation } from 'wouter-preact';
-import { z } from 'zod';
-import { closeSession, get, openSession } from './api.ts';
+import { highestRole } from '#protocol/access.ts';
+import { whoAmISchema, type WhoAmI } from '#protocol/operators.ts';
+import { grantsInWords, nameInWords } from '../view/access-words.ts';
+import { closeSession, get, openSession, SIGNED_OUT } from './api.ts';
 import { LiveContext, useEventStream } from './live.ts';
+import { Badge } from './parts/badge.tsx';
+import { AccessScreen } from './screens/access.tsx';
 import { DeviceScreen } from './screens/device.tsx';
 import { FleetScreen } from './screens/fleet.tsx';
 import { LoginScreen } from './screens/login.tsx';
@@ -10,34 +14,43 @@ import { ModelScreen } from './screens/model.tsx';
 import { ModelsScreen } from './screens/models.tsx';
 import { RolloutScreen } from './screens/rollout.tsx';
 import { RolloutsScreen } from './screens/rollouts.tsx';
+import { TrustScreen } from './screens/trust.tsx';
 import { VersionScreen } from './screens/version.tsx';
+import { WhoContext } from './who.ts';
 
-type Session = 'unknown' | 'open' | 'closed';
+type Session = 'unknown' | 'closed' | WhoAmI;
 
 export function App() {
   const [session, setSession] = useState<Session>('unknown');
+  const open = (): void => {
+    enter().then(setSession, () => setSession('closed'));
+  };
   useEffect(() => {
-    enter().then(
-      () => setSession('open'),
-      () => setSession('closed'),
-    );
+    open();
+    const leave = (): void => setSession('closed');
+    window.addEventListener(SIGNED_OUT, leave);
+    return () => window.removeEventListener(SIGNED_OUT, leave);
   }, []);
   if (session === 'unknown') return <p class="loading">Loading…</p>;
-  if (session === 'closed') return <LoginScreen onOpen={() => setSession('open')} />;
-  return <Frame onLeave={() => setSession('closed')} />;
+  if (session === 'closed') return <LoginScreen onOpen={open} />;
+  return (
+    <WhoContext.Provider value={session}>
+      <Frame who={session} onLeave={() => setSession('closed')} />
+    </WhoContext.Provider>
+  );
 }
 
 /** A token in the address opens a session, and then leaves the address and the history. */
-async function enter(): Promise<void> {
+async function enter(): Promise<WhoAmI> {
   const token = /^#token=([^&]+)$/.exec(location.hash)?.[1];
   if (token !== undefined) {
     history.replaceState(null, '', location.pathname);
     await openSession(decodeURIComponent(token));
   }
-  await get('/devices', z.unknown());
+  return await get('/session', whoAmISchema);
 }
 
-function Frame({ onLeave }: { onLeave: () => void }) {
+function Frame({ who, onLeave }: { who: WhoAmI; onLeave: () => void }) {
   const live = useEventStream();
   const leave = (): void => {
     void closeSession().finally(onLeave);
@@ -52,7 +65,12 @@ function Frame({ onLeave }: { onLeave: () => void }) {
           <Tab href="/">Fleet</Tab>
           <Tab href="/models">Models</Tab>
           <Tab href="/rollouts">Rollouts</Tab>
+          <Tab href="/trust">Trust</Tab>
+          <Tab href="/access">Access</Tab>
         </nav>
+        <Link href="/access" class="who" title={`${who.actor}: ${grantsInWords(who.grants)}`}>
+          {nameInWords(who.actor)} <Badge tone="idle">{highestRole(who.grants)}</Badge>
+        </Link>
         <span
           class={`live ${live.connected ? 'on' : 'off'}`}
           title={live.connected ? 'Changes appear by themselves' : 'Trying to reach the control plane'}
@@ -72,8 +90,10 @@ function Frame({ onLeave }: { onLeave: () => void }) {
           <Route path="/models/:model/versions/:version">
             {({ model, version }) => <VersionScreen model={model} version={version} />}
           </Route>
+          <Route path="/access" component={AccessScreen} />
           <Route path="/rollouts" component={RolloutsScreen} />
           <Route path="/rollouts/:id">{({ id }) => <RolloutScreen id={id} />}</Route>
+          <Route path="/trust" component={TrustScreen} />
           <Route>
             <p class="empty">There is no such page.</p>
           </Route>

@@ -6,7 +6,15 @@ import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hoo
 import { liveEventSchema, type LiveEvent } from '#protocol/api.ts';
 import { ApiProblem } from './api.ts';
 
-const KINDS: readonly LiveEvent['kind'][] = ['device', 'rollout', 'model', 'job', 'telemetry', 'claim'];
+const KINDS: readonly LiveEvent['kind'][] = [
+  'device',
+  'rollout',
+  'model',
+  'job',
+  'telemetry',
+  'claim',
+  'trust',
+];
 const QUIET_MS = 200;
 const RETRY_MS = 3_000;
 const FEED_LENGTH = 50;

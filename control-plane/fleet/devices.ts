@@ -3,9 +3,11 @@
 import type { Kysely, Selectable } from 'kysely';
 import { z } from 'zod';
 import type { Device } from '#protocol/api.ts';
+import { deviceStateSchema, mayConnect, type DeviceState } from '#protocol/device-state.ts';
 import { HoldfastError } from '#protocol/errors.ts';
 import { reportedBodySchema } from '#protocol/messages.ts';
-import type { Database, DeviceTable } from '../store/schema.ts';
+import type { DeviceTable } from '../store/fleet-tables.ts';
+import type { Database } from '../store/schema.ts';
 
 export type DeviceRow = Selectable<DeviceTable>;
 
@@ -24,45 +26,88 @@ export async function existingDevice(db: Kysely<Database>, deviceId: string): Pr
   });
 }
 
-export async function deviceExists(db: Kysely<Database>, deviceId: string): Promise<boolean> {
-  const row = await db.selectFrom('devices').select('id').where('id', '=', deviceId).executeTakeFirst();
-  return row !== undefined;
+/** Whether a device may connect now. */
+export async function isAdmitted(db: Kysely<Database>, deviceId: string): Promise<boolean> {
+  const row = await db.selectFrom('devices').select('state').where('id', '=', deviceId).executeTakeFirst();
+  return row !== undefined && mayConnect(stateOf(row));
 }
 
-/** By id, ascending. */
-export async function deviceRows(db: Kysely<Database>): Promise<DeviceRow[]> {
-  return await db.selectFrom('devices').selectAll().orderBy('id').execute();
+/** By id, ascending; without those that were decommissioned, unless they are asked for. */
+export async function deviceRows(db: Kysely<Database>, state?: DeviceState): Promise<DeviceRow[]> {
+  const rows = db.selectFrom('devices').selectAll().orderBy('id');
+  return await (
+    state === undefined ? rows.where('state', '!=', 'decommissioned') : rows.where('state', '=', state)
+  ).execute();
 }
 
-export async function insertDevice(
-  trx: Kysely<Database>,
-  device: {
-    readonly id: string;
-    readonly profile: string;
-    readonly jsonLabels: string;
-    readonly nowMs: number;
-  },
-): Promise<void> {
+export interface NewDevice {
+  readonly id: string;
+  readonly profile: string;
+  readonly jsonLabels: string;
+  readonly state: DeviceState;
+  readonly spkiSha256: string;
+  readonly nowMs: number;
+}
+
+/** By id. */
+export async function labelsOfDevices(db: Kysely<Database>): Promise<Map<string, Record<string, string>>> {
+  const rows = await db.selectFrom('devices').select(['id', 'json_labels']).execute();
+  return new Map(rows.map((row) => [row.id, labelsSchema.parse(JSON.parse(row.json_labels))]));
+}
+
+/** Null for an unknown device. */
+export async function labelsOfDevice(
+  db: Kysely<Database>,
+  deviceId: string,
+): Promise<Record<string, string> | null> {
+  const row = await db
+    .selectFrom('devices')
+    .select('json_labels')
+    .where('id', '=', deviceId)
+    .executeTakeFirst();
+  return row === undefined ? null : labelsSchema.parse(JSON.parse(row.json_labels));
+}
+
+export async function insertDevice(trx: Kysely<Database>, device: NewDevice): Promise<void> {
   await trx
     .insertInto('devices')
-    .values({
-      id: device.id,
-      profile: device.profile,
-      json_labels: device.jsonLabels,
-      online: 0,
-      last_seen_ms: null,
-      enrolled_at_ms: device.nowMs,
-      desired_seq: 0,
-      desired_model: null,
-      desired_version: null,
-      desired_rollout_id: null,
-      json_order: null,
-      json_desired: null,
-      json_reported: null,
-      reported_boot: null,
-      reported_seq: 0,
-    })
+    .values({ id: device.id, ...freshColumns(device) })
     .execute();
+}
+
+/** Another device under the id of one that is gone; nothing of that one is kept. */
+export async function replaceDevice(trx: Kysely<Database>, device: NewDevice): Promise<void> {
+  await trx.updateTable('devices').set(freshColumns(device)).where('id', '=', device.id).execute();
+}
+
+function freshColumns({ profile, jsonLabels, state, spkiSha256, nowMs }: NewDevice) {
+  return {
+    profile,
+    json_labels: jsonLabels,
+    online: 0,
+    last_seen_ms: null,
+    enrolled_at_ms: nowMs,
+    state,
+    state_reason: null,
+    state_actor: null,
+    state_at_ms: null,
+    spki_sha256: spkiSha256,
+    certificate_ca: null,
+    certificate_expires_ms: null,
+    desired_seq: 0,
+    desired_model: null,
+    desired_version: null,
+    desired_rollout_id: null,
+    json_order: null,
+    json_desired: null,
+    json_reported: null,
+    reported_boot: null,
+    reported_seq: 0,
+  };
+}
+
+export function stateOf({ state }: Pick<DeviceRow, 'state'>): DeviceState {
+  return deviceStateSchema.parse(state);
 }
 
 export function deviceOf(row: DeviceRow): Device {
@@ -70,6 +115,13 @@ export function deviceOf(row: DeviceRow): Device {
     id: row.id,
     profile: row.profile,
     labels: labelsSchema.parse(JSON.parse(row.json_labels)),
+    state: stateOf(row),
+    decision:
+      row.state_reason === null || row.state_actor === null || row.state_at_ms === null
+        ? null
+        : { reason: row.state_reason, actor: row.state_actor, atMs: row.state_at_ms },
+    keySha256: row.spki_sha256,
+    certificateExpiresAtMs: row.certificate_expires_ms,
     online: row.online === 1,
     lastSeenMs: row.last_seen_ms,
     enrolledAtMs: row.enrolled_at_ms,

@@ -1,33 +1,47 @@
-// Enrolment: a claim and a certificate request in, an identity and the roots of trust out. Invariants: one
-// claim makes one device with one key; asking again with the same key changes nothing but renews the
-// certificate; a device that exists is never taken over by another claim.
+// Enrolment: a claim and a certificate request in, an identity and the roots of trust out. Invariants: each key makes
+// one device; asking again with the same key and claim makes no second; a key that was revoked never enrols again;
+// nothing is issued before a person's approval where the claim asks for one.
 
 import { createHash, X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
 import type {
-  Claim,
   EnrolmentInfo,
   EnrolResponse,
   RenewResponse,
+  Standing,
   enrolRequestSchema,
 } from '#protocol/api.ts';
+import type { DeviceState } from '#protocol/device-state.ts';
 import { HoldfastError } from '#protocol/errors.ts';
+import { keyFingerprint } from '#protocol/key-fingerprint.ts';
 import type { Audit } from '../store/audit.ts';
 import type { Store } from '../store/database.ts';
 import type { LiveEvents } from '../store/live-events.ts';
-import { claimOfToken, insertClaim, spendClaim, type ClaimRow, type CreateClaimRequest } from './claims.ts';
-import { deviceExists, deviceRow, insertDevice } from './devices.ts';
+import { isRevokedKey, recordCertificate, type IssuedCertificate } from './certificates.ts';
+import { claimOfToken, deviceOfUse, useClaim, type ClaimRow } from './claims.ts';
+import { deviceRow, existingDevice, insertDevice, replaceDevice, stateOf } from './devices.ts';
+import {
+  isReplaceable,
+  requireOpen,
+  requireProfile,
+  requireProfileOf,
+  requireReturning,
+  revokedKey,
+} from './enrolment-rules.ts';
 
 export type EnrolRequest = z.output<typeof enrolRequestSchema>;
 
 /** The part of trust/device-ca.ts that enrolment uses. */
 export interface EnrolmentCa {
-  readonly certificatePem: string;
+  readonly bundlePem: string;
+  /** sha256 of the public key of a request. Errors: `csr-invalid`. */
+  keyOf(csrPem: string): Promise<string>;
+  /** Of the authority that signs now. */
   spkiSha256(): string;
   issueDeviceCertificate(request: {
     readonly deviceId: string;
     readonly csrPem: string;
-  }): Promise<{ readonly certificatePem: string; readonly expiresAtMs: number }>;
+  }): Promise<IssuedCertificate>;
 }
 
 export interface FleetEndpoints {
@@ -44,11 +58,15 @@ export interface EnrolmentDeps {
   readonly image: { readonly trustedRoot: string };
   readonly director: { readonly trustedRoot: string; ensureDevice(deviceId: string): Promise<void> };
   readonly isProfile: (name: string) => boolean;
-  /** Ids no device may have: names of the control plane's own certificates. */
-  readonly reservedIds: readonly string[];
   /** Asked late: the ports are known once the servers listen. */
   readonly endpoints: () => FleetEndpoints;
   readonly nowMs: () => number;
+}
+
+interface Asking {
+  readonly profile: string;
+  readonly spkiSha256: string;
+  readonly nowMs: number;
 }
 
 export class Enrolment {
@@ -61,41 +79,32 @@ export class Enrolment {
   /** What a device needs before it can check anything; public. */
   info(): EnrolmentInfo {
     const { fleet, deviceCa, endpoints } = this.#deps;
-    return { fleet, caPem: deviceCa.certificatePem, ...endpoints() };
+    return { fleet, caPem: deviceCa.bundlePem, ...endpoints() };
   }
 
-  /** Errors: `conflict` when the device id is taken, `profile-unknown`, `bad-request`. */
-  async createClaim(request: CreateClaimRequest, actor: string): Promise<Claim> {
-    const { store, audit, events, deviceCa, nowMs } = this.#deps;
-    if (request.profile !== undefined) this.#requireProfile(request.profile);
-    const { deviceId } = request;
-    if (deviceId !== undefined && this.#deps.reservedIds.includes(deviceId)) {
-      throw new HoldfastError('bad-request', `${deviceId} is a name of the control plane itself`, {
-        hint: 'give the device another id',
-      });
-    }
-    return await store.transaction(async (trx) => {
-      if (deviceId !== undefined && (await deviceExists(trx, deviceId))) throw idTaken(deviceId);
-      const context = { caSpkiSha256: deviceCa.spkiSha256(), nowMs: nowMs() };
-      const { deviceId: subject, ...claim } = await insertClaim(trx, request, context);
-      const detail = { deviceId: subject, profile: request.profile ?? null, expiresAtMs: claim.expiresAtMs };
-      await audit.record({ actor, action: 'claim.create', subject: claim.claimId, detail }, trx);
-      const summary = `a claim for ${subject} was made`;
-      await events.append({ kind: 'claim', subject: claim.claimId, atMs: context.nowMs, summary }, trx);
-      return claim;
-    });
-  }
-
-  /** Errors: `claim-invalid`, `claim-expired`, `claim-spent`, `profile-unknown`, `csr-invalid`, `conflict`. */
+  /**
+   * Errors: `claim-invalid`, `claim-expired`, `claim-spent`, `profile-unknown`, `csr-invalid`, `conflict`,
+   * `device-revoked`, and `approval-pending` until a person has decided.
+   */
   async enrol(request: EnrolRequest): Promise<EnrolResponse> {
-    const { store, deviceCa, image, director, nowMs } = this.#deps;
-    this.#requireProfile(request.profile);
-    const asked = { profile: request.profile, nowMs: nowMs() };
-    const claim = await claimOfToken(store.db, request.claim, asked);
-    const deviceId = claim.device_id;
-    const { certificatePem } = await deviceCa.issueDeviceCertificate({ deviceId, csrPem: request.csrPem });
-    // The certificate leaves this function only if its key may have the claim.
-    await this.#admit(claim, request.profile, spkiSha256Of(certificatePem));
+    const { store, deviceCa, image, director, isProfile, nowMs } = this.#deps;
+    requireProfile(request.profile, isProfile);
+    const claim = await claimOfToken(store.db, request.claim);
+    requireProfileOf(claim, request.profile);
+    const spkiSha256 = await deviceCa.keyOf(request.csrPem);
+    const asking = { profile: request.profile, spkiSha256, nowMs: nowMs() };
+    const { deviceId, state } = await this.#admit(claim, asking);
+    if (state === 'pending') {
+      const key = keyFingerprint(spkiSha256);
+      throw new HoldfastError(
+        'approval-pending',
+        `${deviceId} waits for a person's approval; its key is ${key}`,
+        {
+          hint: `compare the key, then: holdfast device approve ${deviceId}`,
+        },
+      );
+    }
+    const { certificatePem } = await this.#issue(deviceId, request.csrPem);
     await director.ensureDevice(deviceId);
     return {
       deviceId,
@@ -107,62 +116,100 @@ export class Enrolment {
   }
 
   /** A fresh certificate for a device that still has one. Errors: `csr-invalid`, also for another key. */
-  async renew(deviceId: string, presentSpkiSha256: string, csrPem: string): Promise<RenewResponse> {
-    const { deviceCa, audit } = this.#deps;
-    const { certificatePem, expiresAtMs } = await deviceCa.issueDeviceCertificate({ deviceId, csrPem });
-    const spkiSha256 = spkiSha256Of(certificatePem);
-    if (spkiSha256 !== presentSpkiSha256) {
+  async renew(deviceId: string, csrPem: string): Promise<RenewResponse> {
+    const { deviceCa, store, audit } = this.#deps;
+    const spkiSha256 = await deviceCa.keyOf(csrPem);
+    const { spki_sha256: known } = await existingDevice(store.db, deviceId);
+    if (known !== null && spkiSha256 !== known) {
       throw new HoldfastError('csr-invalid', 'the request is for another key than the present certificate', {
         hint: 'a device keeps its key; for another one, enrol it as another device',
       });
     }
-    await audit.record({
-      actor: `device:${deviceId}`,
-      action: 'device.renew',
-      subject: deviceId,
-      detail: { spkiSha256, expiresAtMs },
-    });
-    return { certificatePem, expiresAtMs };
+    const { certificatePem, expiresAtMs } = await this.#issue(deviceId, csrPem);
+    const detail = { spkiSha256, expiresAtMs };
+    await audit.record({ actor: `device:${deviceId}`, action: 'device.renew', subject: deviceId, detail });
+    return { certificatePem, expiresAtMs, caPem: deviceCa.bundlePem };
   }
 
-  async #admit(claim: ClaimRow, profile: string, spkiSha256: string): Promise<void> {
-    const { store, audit, events, nowMs } = this.#deps;
-    const deviceId = claim.device_id;
+  /** How the control plane sees a device that may connect. Errors: `not-found`. */
+  async standing(deviceId: string): Promise<Standing> {
+    const { store, deviceCa } = this.#deps;
+    const device = await existingDevice(store.db, deviceId);
+    return {
+      state: stateOf(device) === 'quarantined' ? 'quarantined' : 'active',
+      caPem: deviceCa.bundlePem,
+      isRenewalDue: device.certificate_ca !== deviceCa.spkiSha256(),
+    };
+  }
+
+  /** Invariant: a certificate is on record before anybody has it, so that it can be revoked. */
+  async #issue(deviceId: string, csrPem: string): Promise<IssuedCertificate> {
+    const { store, deviceCa, nowMs } = this.#deps;
+    const issued = await deviceCa.issueDeviceCertificate({ deviceId, csrPem });
     await store.transaction(async (trx) => {
-      const { isFirstUse } = await spendClaim(trx, claim.id, spkiSha256);
-      const device = await deviceRow(trx, deviceId);
-      if (isFirstUse && device !== undefined) throw idTaken(deviceId);
-      if (device !== undefined && device.profile !== profile) {
-        throw new HoldfastError('conflict', `${deviceId} enrolled with profile ${device.profile}`, {
-          hint: `start the agent with --profile ${device.profile}, or enrol it as another device`,
-        });
+      // It may have been revoked meanwhile.
+      if (await isRevokedKey(trx, issued.spkiSha256)) throw revokedKey(deviceId);
+      await recordCertificate(trx, deviceId, issued, nowMs());
+    });
+    return issued;
+  }
+
+  async #admit(claim: ClaimRow, asking: Asking): Promise<{ deviceId: string; state: DeviceState }> {
+    const { store, audit } = this.#deps;
+    return await store.transaction(async (trx) => {
+      const knownAs = await deviceOfUse(trx, claim.id, asking.spkiSha256);
+      if (knownAs === undefined) return await this.#admitNew(trx, claim, asking);
+      const device = await deviceRow(trx, knownAs);
+      requireReturning(device, claim, asking);
+      const state = stateOf(device);
+      if (state !== 'pending') {
+        const detail = { claimId: claim.id, profile: asking.profile, spkiSha256: asking.spkiSha256 };
+        await audit.record(
+          { actor: `device:${knownAs}`, action: 'device.renew', subject: knownAs, detail },
+          trx,
+        );
       }
-      const actor = `device:${deviceId}`;
-      const detail = { claimId: claim.id, profile, spkiSha256 };
-      if (device !== undefined) {
-        await audit.record({ actor, action: 'device.renew', subject: deviceId, detail }, trx);
-        return;
-      }
-      const atMs = nowMs();
-      await insertDevice(trx, { id: deviceId, profile, jsonLabels: claim.json_labels, nowMs: atMs });
-      await audit.record({ actor, action: 'device.enrol', subject: deviceId, detail }, trx);
-      const summary = `${deviceId} enrolled with profile ${profile}`;
-      await events.append({ kind: 'device', subject: deviceId, atMs, summary }, trx);
+      return { deviceId: knownAs, state };
     });
   }
 
-  #requireProfile(profile: string): void {
-    if (this.#deps.isProfile(profile)) return;
-    throw new HoldfastError('profile-unknown', `there is no profile ${profile}`, {
-      hint: 'GET /api/v1/profiles lists those there are',
-    });
+  async #admitNew(
+    trx: Store['db'],
+    claim: ClaimRow,
+    { profile, spkiSha256, nowMs }: Asking,
+  ): Promise<{ deviceId: string; state: DeviceState }> {
+    const { audit, events } = this.#deps;
+    requireOpen(claim, nowMs);
+    if (await isRevokedKey(trx, spkiSha256)) throw revokedKey(claim.device_id ?? 'this device');
+    const deviceId = await useClaim(trx, claim, spkiSha256);
+    const present = await deviceRow(trx, deviceId);
+    if (present !== undefined && !(claim.replaces === 1 && isReplaceable(present, nowMs))) {
+      throw new HoldfastError('conflict', `a device ${deviceId} has enrolled already`, {
+        hint: 'choose another id, or leave it out to get a fresh one',
+      });
+    }
+    const state = claim.approval === 1 ? 'pending' : 'active';
+    const device = {
+      id: deviceId,
+      profile,
+      jsonLabels: claim.json_labels,
+      state,
+      spkiSha256,
+      nowMs,
+    } as const;
+    await (present === undefined ? insertDevice(trx, device) : replaceDevice(trx, device));
+    const detail = { claimId: claim.id, profile, spkiSha256, state, replaces: present !== undefined };
+    await audit.record(
+      { actor: `device:${deviceId}`, action: 'device.enrol', subject: deviceId, detail },
+      trx,
+    );
+    const summary =
+      state === 'pending'
+        ? `${deviceId} asks to enrol with profile ${profile}; its key is ${keyFingerprint(spkiSha256)}`
+        : `${deviceId} enrolled with profile ${profile}`;
+    await events.append({ kind: 'device', subject: deviceId, atMs: nowMs, summary }, trx);
+    return { deviceId, state };
   }
-}
-
-function idTaken(deviceId: string): HoldfastError {
-  return new HoldfastError('conflict', `a device ${deviceId} has enrolled already`, {
-    hint: 'choose another id, or leave it out to get a fresh one',
-  });
 }
 
 /** sha256 of the public key, hex: the same for every certificate and request of one key. */

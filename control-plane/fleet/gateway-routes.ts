@@ -1,27 +1,30 @@
 // What the device gateway serves: enrolment and renewal, TUF metadata, blobs. Invariants: all but enrolment needs a
-// device certificate whose device exists; a device reads no Director metadata but its own.
+// device certificate whose device may connect now; a device reads no Director metadata but its own; a quarantined one
+// gets neither orders nor bytes.
 
 import { basename, dirname } from 'node:path';
-import type { TLSSocket } from 'node:tls';
-import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
+import express, { type Request, type Response, type Router } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import {
   enrolRequestSchema,
   renewRequestSchema,
   type EnrolResponse,
   type RenewResponse,
+  type Standing,
 } from '#protocol/api.ts';
-import { HoldfastError } from '#protocol/errors.ts';
+import { errorCodeOf, HoldfastError } from '#protocol/errors.ts';
 import { sha256Schema } from '#protocol/identifiers.ts';
-import { peerIdentity } from '../broker/peer-identity.ts';
 import { jsonBody } from '../http/json-body.ts';
 import { validated } from '../http/validated.ts';
-import { spkiSha256Of, type EnrolRequest } from './enrolment.ts';
+import { refuseQuarantined, requireDevice, type Admission } from './gateway-access.ts';
+import type { EnrolRequest } from './enrolment.ts';
 
 export interface GatewayDeps {
   readonly enrol: (request: EnrolRequest) => Promise<EnrolResponse>;
-  readonly renew: (deviceId: string, presentSpkiSha256: string, csrPem: string) => Promise<RenewResponse>;
-  readonly isKnownDevice: (deviceId: string) => Promise<boolean>;
+  readonly renew: (deviceId: string, csrPem: string) => Promise<RenewResponse>;
+  readonly standing: (deviceId: string) => Promise<Standing>;
+  /** Looked up at every request; null for a device that never enrolled. */
+  readonly admission: (deviceId: string) => Promise<Admission | null>;
   readonly image: { readImageFile(name: string): Promise<Buffer | null> };
   readonly director: { readDirectorFile(deviceId: string, name: string): Promise<Buffer | null> };
   /** Whether devices may have a blob at all. */
@@ -41,6 +44,9 @@ export function gatewayRoutes(deps: GatewayDeps): Router {
     windowMs: 60_000,
     limit: deps.failedEnrolmentsPerMinute ?? FAILED_ENROLMENTS_PER_MINUTE,
     skipSuccessfulRequests: true,
+    // A factory's devices that wait for a person, all behind one address, guess nothing.
+    requestWasSuccessful: (_request, response) =>
+      response.statusCode < 400 || response.locals['waits'] === true,
     standardHeaders: 'draft-8',
     legacyHeaders: false,
     handler() {
@@ -51,20 +57,32 @@ export function gatewayRoutes(deps: GatewayDeps): Router {
   });
 
   router.post('/enrol', slowDown, ...jsonBody(MAX_ENROL_BYTES), async (request, response) => {
-    response.json(await deps.enrol(validated(enrolRequestSchema, request.body, 'body')));
+    const body = validated(enrolRequestSchema, request.body, 'body');
+    try {
+      response.json(await deps.enrol(body));
+    } catch (error) {
+      response.locals['waits'] = errorCodeOf(error) === 'approval-pending';
+      throw error;
+    }
   });
 
-  router.use(requireDevice(deps.isKnownDevice));
+  router.use(requireDevice(deps.admission));
+
+  router.get('/standing', async (_request, response) => {
+    response.setHeader('Cache-Control', 'no-store');
+    response.json(await deps.standing(deviceOf(response)));
+  });
 
   router.post('/renew', slowDown, ...jsonBody(MAX_ENROL_BYTES), async (request, response) => {
     const { csrPem } = validated(renewRequestSchema, request.body, 'body');
-    const present = spkiSha256Of((request.socket as TLSSocket).getPeerCertificate().raw);
-    response.json(await deps.renew(deviceOf(response), present, csrPem));
+    response.json(await deps.renew(deviceOf(response), csrPem));
   });
 
   router.get('/image/:file', async (request, response) => {
     sendMetadata(response, await deps.image.readImageFile(fileOf(request)), fileOf(request));
   });
+
+  router.use(refuseQuarantined);
 
   // With or without the device's own id in the path; another's is not found.
   router.get(['/director/:file', '/director/:device/:file'], async (request, response) => {
@@ -86,20 +104,6 @@ export function gatewayRoutes(deps: GatewayDeps): Router {
   });
 
   return router;
-}
-
-/** Lets through who proved to be a device that exists, and puts its id on the response. */
-function requireDevice(isKnownDevice: (deviceId: string) => Promise<boolean>): RequestHandler {
-  return async (request, response, next) => {
-    const peer = peerIdentity(request.socket as TLSSocket);
-    if (peer?.kind !== 'device' || !(await isKnownDevice(peer.name))) {
-      throw new HoldfastError('unauthorized', 'this needs the certificate of an enrolled device', {
-        hint: 'enrol first: POST /enrol with a claim and a certificate request',
-      });
-    }
-    response.locals['deviceId'] = peer.name;
-    next();
-  };
 }
 
 function deviceOf(response: Response): string {

@@ -3,7 +3,7 @@
 
 import { createServer } from 'node:https';
 import express from 'express';
-import { admitByAddress } from '../broker/address-quota.ts';
+import { admitByAddress } from '../broker/admission.ts';
 import { closeServer, listenOn } from '../broker/listen.ts';
 import { serverCredentials, type TlsCredentials } from '../broker/tls-credentials.ts';
 import { notFound, problemHandler } from '../http/problem.ts';

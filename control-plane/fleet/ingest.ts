@@ -3,6 +3,7 @@
 // hole; an older report of one boot never overwrites a newer one.
 
 import type { Kysely } from 'kysely';
+import { mayConnect } from '#protocol/device-state.ts';
 import {
   reportedBodySchema,
   type DeploymentReport,
@@ -12,7 +13,7 @@ import {
 import type { Logger } from '../logger.ts';
 import type { LiveEvents } from '../store/live-events.ts';
 import type { Database } from '../store/schema.ts';
-import { deviceRow, type DeviceRow } from './devices.ts';
+import { deviceRow, stateOf, type DeviceRow } from './devices.ts';
 import { compareReports, deploymentNews, mergeReported } from './deployment-news.ts';
 import type { DeviceMessage } from './device-message.ts';
 import { eventNews } from './event-news.ts';
@@ -26,6 +27,8 @@ export interface IngestDeps {
   readonly storeTelemetry: (trx: Kysely<Database>, deviceId: string, body: TelemetryBody) => Promise<void>;
   /** Called after the commit. */
   readonly onDeployment: (deviceId: string, report: DeploymentReport) => void;
+  /** A retained message of a device that is out. */
+  readonly onOutside: (deviceId: string, leaf: 'presence' | 'reported') => void;
   readonly onStored: (deviceId: string, boot: string, upToSeq: number) => void;
 }
 
@@ -47,6 +50,7 @@ export class Ingest {
       this.#deps.logger.warn('a message of an unknown device was left out', { device: deviceId });
       return nothing;
     }
+    if (!mayConnect(stateOf(row))) return this.#fromOutside(message);
     if (message.leaf === 'presence') {
       await this.#presence(trx, row, message.envelope.body.online);
       return nothing;
@@ -54,6 +58,13 @@ export class Ingest {
     if (!isRetained) await this.#presence(trx, row, true);
     if (message.leaf !== 'reported') return await this.#outboxEntry(trx, row, message);
     return await this.#reported(trx, row, message);
+  }
+
+  /** A device that is out says nothing more; what a broker kept of it, or its will leaves behind, is cleared. */
+  #fromOutside({ deviceId, leaf }: DeviceMessage): () => void {
+    this.#deps.logger.debug('a message of a device that is out was left out', { device: deviceId, leaf });
+    if (leaf !== 'presence' && leaf !== 'reported') return nothing;
+    return () => this.#deps.onOutside(deviceId, leaf);
   }
 
   async #presence(trx: Trx, row: DeviceRow, isOnline: boolean): Promise<void> {

@@ -3,7 +3,7 @@
 import type { Device } from '#protocol/api.ts';
 import { isDeploymentEnded } from '#protocol/deployment.ts';
 
-/** Null when no device of the profile is there, idle and well; of several the first by id. */
+/** Null when no active device of the profile is there, idle and well; of several the first by id. */
 export function deviceToMeasure(
   devices: readonly Device[],
   profile: string,
@@ -12,6 +12,7 @@ export function deviceToMeasure(
   const able = devices.filter(
     (device) =>
       device.profile === profile &&
+      device.state === 'active' &&
       device.online &&
       isIdleAndWell(device) &&
       device.reported?.quarantined.includes(weightsSha256) === false,

@@ -41,7 +41,7 @@ export interface MeasureTimerDeps extends MeasureRequestsDeps {
   readonly audit: Audit;
   readonly blobs: { putBytes(bytes: Uint8Array): Promise<BlobRef>; remove(sha256: string): Promise<void> };
   readonly image: {
-    addTarget(target: NewTarget): Promise<void>;
+    addMeasurement(target: NewTarget): Promise<void>;
     withdrawMeasurements(only?: string): Promise<string[]>;
   };
   readonly listDevices: () => Promise<Device[]>;
@@ -105,7 +105,7 @@ export class MeasureTimer implements DeviceTimer {
     const offer = [manifest.sha256, weights.sha256, contract.golden.sha256];
     this.#offers.add(offer);
     try {
-      await image.addTarget({ path, bytes, custom: { profile: profile.name, purpose: 'measure' } });
+      await image.addMeasurement({ path, bytes, custom: { profile: profile.name, purpose: 'measure' } });
       await this.#begin(deviceId, request, path);
       const command = {
         kind: 'measure',

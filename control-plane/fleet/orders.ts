@@ -11,6 +11,7 @@ import type { Logger } from '../logger.ts';
 import type { Store } from '../store/database.ts';
 import { SerialQueue } from '../trust/serial-queue.ts';
 import { deviceRows, existingDevice } from './devices.ts';
+import { requireOrderable } from './orderable.ts';
 import type { MessageStamp } from './message-stamp.ts';
 import { highestSeq, isOpen, isSameOrder, storedOrder, type StoredOrder } from './stored-order.ts';
 
@@ -52,11 +53,14 @@ export class Orders {
 
   /**
    * Orders a release. Asked again for the same, while the device has not ended the first, it answers that
-   * order's number. Resolves once the order is signed; the hint follows. Errors: `not-found`.
+   * order's number. Resolves once the order is signed; the hint follows. Errors: `not-found`, and those of
+   * `requireOrderable`.
    */
   order(deviceId: string, request: OrderRequest): Promise<{ readonly seq: number }> {
     return this.#inTurn(deviceId, async () => {
-      const { profile } = await existingDevice(this.#deps.store.db, deviceId);
+      const device = await existingDevice(this.#deps.store.db, deviceId);
+      requireOrderable(device);
+      const { profile } = device;
       const release = await this.#release(request, profile);
       const order = await this.#store(deviceId, request, release);
       await this.#carryOut(deviceId, order);
@@ -64,9 +68,9 @@ export class Orders {
     });
   }
 
-  /** Carries out every device's last order again, whatever became of it. */
+  /** Carries out every active device's last order again, whatever became of it. */
   async resume(): Promise<void> {
-    for (const row of await deviceRows(this.#deps.store.db)) {
+    for (const row of await deviceRows(this.#deps.store.db, 'active')) {
       const order = storedOrder(row);
       if (order === null) continue;
       try {
@@ -80,11 +84,18 @@ export class Orders {
     }
   }
 
-  /** Publishes every device's hint again; a broker may have lost what it kept. */
+  /** Publishes every active device's hint again; a broker may have lost what it kept. */
   async republish(): Promise<void> {
-    for (const { id, json_desired: json } of await deviceRows(this.#deps.store.db)) {
+    for (const { id, json_desired: json } of await deviceRows(this.#deps.store.db, 'active')) {
       if (json !== null) this.#publish(id, desiredBodySchema.parse(JSON.parse(json)));
     }
+  }
+
+  /** Publishes a device's hint again, once it may have orders again. */
+  async republishTo(deviceId: string): Promise<void> {
+    const { state, json_desired: json } = await existingDevice(this.#deps.store.db, deviceId);
+    if (state === 'active' && json !== null)
+      this.#publish(deviceId, desiredBodySchema.parse(JSON.parse(json)));
   }
 
   async #release({ model, version }: OrderRequest, profile: string): Promise<SignedRelease> {
@@ -100,6 +111,7 @@ export class Orders {
     const signed = await this.#deps.director.currentOrder(deviceId);
     return await this.#deps.store.transaction(async (trx) => {
       const row = await existingDevice(trx, deviceId);
+      requireOrderable(row);
       const custom = {
         deviceId,
         rolloutId,
@@ -133,6 +145,7 @@ export class Orders {
 
   async #carryOut(deviceId: string, order: StoredOrder): Promise<void> {
     await this.#deps.director.setOrder(deviceId, order);
+    if (!(await this.#isActive(deviceId))) return; // decided meanwhile; its hint was cleared
     const { rolloutId, seq } = order.custom;
     const desired = { rolloutId, seq, targetPath: order.targetPath };
     await this.#deps.store.db
@@ -152,6 +165,10 @@ export class Orders {
       .catch((error: unknown) => {
         logger.warn('an order was not published yet', { device: deviceId, seq: desired.seq, error });
       });
+  }
+
+  async #isActive(deviceId: string): Promise<boolean> {
+    return (await existingDevice(this.#deps.store.db, deviceId)).state === 'active';
   }
 
   #inTurn<T>(deviceId: string, task: () => Promise<T>): Promise<T> {

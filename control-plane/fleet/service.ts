@@ -2,27 +2,36 @@
 // `start` first finishes whatever a crash cut off; only then are devices listened to.
 
 import type { Kysely } from 'kysely';
-import type { Claim, Device, EnrolmentInfo, EnrolResponse, RenewResponse } from '#protocol/api.ts';
+import type { Device, EnrolmentInfo, EnrolResponse, RenewResponse, Standing } from '#protocol/api.ts';
+import type { DeviceState } from '#protocol/device-state.ts';
 import { encodeMessage, type TelemetryBody } from '#protocol/messages.ts';
 import { deviceTopic, fleetFilter } from '#protocol/topics.ts';
 import type { Messaging, ReceivedMessage } from '../broker/messaging.ts';
 import type { Logger } from '../logger.ts';
 import type { Database } from '../store/schema.ts';
 import { Acknowledgements } from './acknowledgements.ts';
-import type { CreateClaimRequest } from './claims.ts';
+import { Authority, type RotatingCa } from './authority.ts';
+import { ClaimDesk, type ClaimDeskDeps } from './claim-desk.ts';
 import { DeploymentFeed, type DeploymentListener } from './deployment-feed.ts';
 import { DEVICE_LEAVES, deviceMessageOf, type DeviceMessage } from './device-message.ts';
-import { deviceExists, deviceOf, deviceRows, existingDevice } from './devices.ts';
-import { Enrolment, type EnrolmentDeps, type EnrolRequest } from './enrolment.ts';
+import { deviceOf, deviceRow, deviceRows, existingDevice, stateOf } from './devices.ts';
+import { Enrolment, type EnrolmentCa, type EnrolmentDeps, type EnrolRequest } from './enrolment.ts';
+import type { Admission } from './gateway-access.ts';
 import { IngestQueue } from './ingest-queue.ts';
 import { Ingest } from './ingest.ts';
+import { DeviceLifecycle, type Decision, type LifecycleDeps } from './lifecycle.ts';
 import { MessageStamp } from './message-stamp.ts';
 import { Orders, type OrderRequest, type OrdersDeps } from './orders.ts';
 
-export interface FleetDeps extends EnrolmentDeps {
+export interface FleetDeps
+  extends
+    Omit<EnrolmentDeps, 'deviceCa'>,
+    Omit<ClaimDeskDeps, 'deviceCa'>,
+    Pick<LifecycleDeps, 'disconnect' | 'refreshTls'> {
   readonly logger: Logger;
   readonly messaging: Messaging;
-  readonly director: EnrolmentDeps['director'] & OrdersDeps['director'];
+  readonly deviceCa: EnrolmentCa & RotatingCa;
+  readonly director: EnrolmentDeps['director'] & OrdersDeps['director'] & LifecycleDeps['director'];
   readonly releaseOf: OrdersDeps['releaseOf'];
   readonly storeTelemetry: (trx: Kysely<Database>, deviceId: string, body: TelemetryBody) => Promise<void>;
 }
@@ -30,6 +39,11 @@ export interface FleetDeps extends EnrolmentDeps {
 export class Fleet implements AsyncDisposable {
   readonly #deps: FleetDeps;
   readonly #enrolment: Enrolment;
+  readonly #lifecycle: DeviceLifecycle;
+  /** What operators do with claims. */
+  readonly claims: ClaimDesk;
+  /** The authority that certifies devices. */
+  readonly authority: Authority;
   readonly #orders: Orders;
   readonly #feed: DeploymentFeed;
   readonly #queue: IngestQueue<DeviceMessage>;
@@ -41,10 +55,17 @@ export class Fleet implements AsyncDisposable {
     this.#enrolment = new Enrolment(deps);
     this.#orders = new Orders({ ...deps, stamp: this.#stamp });
     this.#feed = new DeploymentFeed(deps.logger);
+    this.#lifecycle = new DeviceLifecycle({
+      ...deps,
+      onOrderEnded: (deviceId, report) => this.#feed.push(deviceId, report),
+    });
+    this.claims = new ClaimDesk(deps);
+    this.authority = new Authority({ ...deps, stamp: this.#stamp });
     const acknowledgements = new Acknowledgements({ ...deps, stamp: this.#stamp });
     const ingest = new Ingest({
       ...deps,
       onDeployment: (deviceId, report) => this.#feed.push(deviceId, report),
+      onOutside: (deviceId, leaf) => void this.#lifecycle.clearRetained(deviceId, leaf),
       onStored: (deviceId, boot, upToSeq) => acknowledgements.add(deviceId, boot, upToSeq),
     });
     this.#queue = new IngestQueue({
@@ -63,6 +84,7 @@ export class Fleet implements AsyncDisposable {
     // Who is there says so again: the broker knows of no connection older than this process, or keeps presence.
     await store.db.updateTable('devices').set({ online: 0 }).execute();
     await this.#orders.resume();
+    await this.#followDecisions();
     for (const device of await this.listDevices()) {
       if (device.reported?.deployment != null) this.#feed.push(device.id, device.reported.deployment);
     }
@@ -77,24 +99,34 @@ export class Fleet implements AsyncDisposable {
     return this.#enrolment.info();
   }
 
-  createClaim(request: CreateClaimRequest, actor: string): Promise<Claim> {
-    return this.#enrolment.createClaim(request, actor);
-  }
-
   enrol(request: EnrolRequest): Promise<EnrolResponse> {
     return this.#enrolment.enrol(request);
   }
 
-  renew(deviceId: string, presentSpkiSha256: string, csrPem: string): Promise<RenewResponse> {
-    return this.#enrolment.renew(deviceId, presentSpkiSha256, csrPem);
+  renew(deviceId: string, csrPem: string): Promise<RenewResponse> {
+    return this.#enrolment.renew(deviceId, csrPem);
   }
 
-  isKnownDevice(deviceId: string): Promise<boolean> {
-    return deviceExists(this.#deps.store.db, deviceId);
+  standing(deviceId: string): Promise<Standing> {
+    return this.#enrolment.standing(deviceId);
   }
 
-  async listDevices(): Promise<Device[]> {
-    return (await deviceRows(this.#deps.store.db)).map(deviceOf);
+  /** The state of a device and its key; null when it never enrolled. */
+  async admission(deviceId: string): Promise<Admission | null> {
+    const row = await deviceRow(this.#deps.store.db, deviceId);
+    return row === undefined ? null : { state: stateOf(row), keySha256: row.spki_sha256 };
+  }
+
+  /** By id; without decommissioned ones unless that state is asked for. */
+  async listDevices(state?: DeviceState): Promise<Device[]> {
+    return (await deviceRows(this.#deps.store.db, state)).map(deviceOf);
+  }
+
+  /** Carries out what a person decided about a device. Errors: `not-found`, `conflict`. */
+  async decide(deviceId: string, decision: Decision): Promise<Device> {
+    const device = await this.#lifecycle.decide(deviceId, decision);
+    if (device.state === 'active') await this.#orders.republishTo(deviceId);
+    return device;
   }
 
   /** Errors: `not-found`. */
@@ -121,7 +153,17 @@ export class Fleet implements AsyncDisposable {
     await this.#feed.idle();
   }
 
+  /** Finishes what decisions taken before a crash lead to. */
+  async #followDecisions(): Promise<void> {
+    for (const state of ['quarantined', 'revoked', 'decommissioned'] as const) {
+      for (const row of await deviceRows(this.#deps.store.db, state)) {
+        if (row.json_desired !== null) await this.#lifecycle.follow(row);
+      }
+    }
+  }
+
   async #receive(received: ReceivedMessage): Promise<void> {
+    if (received.payload.length === 0) return; // a retained message was cleared
     let message: DeviceMessage;
     try {
       message = deviceMessageOf(received);

@@ -5,10 +5,12 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { rateLimit, type RateLimitRequestHandler } from 'express-rate-limit';
 import { HoldfastError } from '#protocol/errors.ts';
-import type { ApiTokens } from './api-tokens.ts';
+import { tokenKey, type Sessions } from '../operators/sessions.ts';
+import type { ApiTokens } from '../operators/tokens.ts';
 import { setActor } from './auth.ts';
+import { setScopeSource, type ScopeSource } from './permission.ts';
 import { assertSameOrigin } from './same-origin.ts';
-import { sessionIdOf, type Sessions } from './sessions.ts';
+import { cookieOf, SESSION_COOKIE } from './session-cookie.ts';
 
 const WINDOW_MS = 60_000;
 const MAX_FAILURES = 20;
@@ -20,6 +22,8 @@ export function createFailureLimit(maxFailures: number = MAX_FAILURES): RateLimi
     limit: maxFailures,
     standardHeaders: 'draft-8',
     legacyHeaders: false,
+    // Who forwards for whom is settled by the app's own list of trusted proxies.
+    validate: { xForwardedForHeader: false },
     handler: (_request, _response, next) => {
       next(
         new HoldfastError('rate-limited', 'too many wrong credentials from this address', {
@@ -34,26 +38,46 @@ export interface AuthenticateDeps {
   readonly tokens: ApiTokens;
   readonly sessions: Sessions;
   readonly failureLimit: RateLimitRequestHandler;
+  readonly scopes: ScopeSource;
 }
 
-export function authenticate({ tokens, sessions, failureLimit }: AuthenticateDeps): RequestHandler {
+export function authenticate({ tokens, sessions, failureLimit, scopes }: AuthenticateDeps): RequestHandler {
   return async (request, response, next) => {
+    setScopeSource(response, scopes);
     const header = request.headers.authorization;
     if (header !== undefined) {
       const bearer = /^Bearer +(\S+)$/i.exec(header)?.[1];
       const token = bearer === undefined ? null : await tokens.find(bearer);
-      if (token === null) {
+      if (bearer === undefined || token === null) {
         await countFailure(failureLimit, request, response);
         throw wrongToken();
       }
-      setActor(response, { label: `token:${token.name}`, tokenId: token.id, via: 'bearer' });
+      setActor(response, {
+        label: `token:${token.name}`,
+        key: tokenKey(token.id),
+        via: 'bearer',
+        grants: token.grants,
+        tokenId: token.id,
+        sessionId: null,
+        expiresAtMs: token.expiresAtMs,
+        isStillValid: () => tokens.isGood(bearer),
+      });
       return next();
     }
-    const sessionId = sessionIdOf(request.headers.cookie);
-    const session = sessionId === null ? null : await sessions.find(sessionId);
+    const value = cookieOf(request, SESSION_COOKIE);
+    const session = value === null ? null : await sessions.find(value);
     if (session !== null) {
       assertSameOrigin(request);
-      setActor(response, { label: `token:${session.token.name}`, tokenId: session.token.id, via: 'session' });
+      setActor(response, {
+        label: session.label,
+        key: session.ownerKey,
+        via: 'session',
+        grants: session.grants,
+        tokenId: session.tokenId,
+        sessionId: session.id,
+        expiresAtMs: session.tokenExpiresAtMs,
+        isStillValid: () => sessions.isGood(session.id),
+      });
     }
     next();
   };

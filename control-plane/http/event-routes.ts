@@ -1,10 +1,13 @@
 // The live event stream and the audit log.
 
 import { z } from 'zod';
+import type { LiveEvent } from '#protocol/api.ts';
 import { counterSchema, sha256Schema, timestampMsSchema } from '#protocol/identifiers.ts';
 import type { Audit } from '../store/audit.ts';
+import { requiredActor } from './auth.ts';
 import type { EventStreams } from './event-streams.ts';
 import { integerParameter, limitParameter } from './parameters.ts';
+import type { Permission } from './permission.ts';
 import { apiRouter, route, type ApiRouter } from './route.ts';
 import { validated } from './validated.ts';
 
@@ -21,7 +24,14 @@ const auditRecordSchema = z.strictObject({
   entrySha256: sha256Schema,
 });
 
-export function eventRoutes(deps: { streams: EventStreams; audit: Audit }): ApiRouter {
+export interface EventRoutesDeps {
+  readonly streams: EventStreams;
+  readonly audit: Audit;
+  /** Whether somebody whose grants are narrowed may see an event. */
+  readonly maySee: (permission: Permission, event: LiveEvent) => Promise<boolean>;
+}
+
+export function eventRoutes(deps: EventRoutesDeps): ApiRouter {
   const router = apiRouter();
 
   route(
@@ -31,15 +41,20 @@ export function eventRoutes(deps: { streams: EventStreams; audit: Audit }): ApiR
       path: '/events',
       tag: 'events',
       summary: 'Live events (server-sent); goes on after the Last-Event-ID header, or `after`, without a gap',
+      access: 'viewer',
+      scope: 'handler',
       query: z.strictObject({ after: idParameter.optional() }),
       responseStream: 'text/event-stream',
-      errors: ['unavailable'],
+      errors: ['unavailable', 'rate-limited'],
     },
-    async ({ query, request, response }) => {
+    async ({ query, permission, request, response }) => {
       const header = request.headers['last-event-id'];
       const lastEventId =
         header === undefined || header === '' ? query.after : validated(idParameter, header, 'Last-Event-ID');
-      await deps.streams.serve(response, lastEventId ?? null);
+      const { key, isStillValid } = requiredActor(response);
+      const seesAll = permission.may('viewer');
+      const maySee = seesAll ? () => true : (event: LiveEvent) => deps.maySee(permission, event);
+      await deps.streams.serve(response, lastEventId ?? null, { key, maySee, isStillValid });
     },
   );
 
@@ -48,6 +63,7 @@ export function eventRoutes(deps: { streams: EventStreams; audit: Audit }): ApiR
     {
       method: 'get',
       path: '/audit',
+      access: 'viewer',
       tag: 'audit',
       summary: 'Who changed what, newest first; `before` pages back',
       query: z.strictObject({ before: idParameter.optional(), limit: limitParameter.optional() }),
@@ -67,6 +83,7 @@ export function eventRoutes(deps: { streams: EventStreams; audit: Audit }): ApiR
     {
       method: 'get',
       path: '/audit/check',
+      access: 'viewer',
       tag: 'audit',
       summary: 'Walks the whole hash chain of the audit log',
       response: z.strictObject({

@@ -7,8 +7,19 @@ import type { LiveEvent } from '#protocol/api.ts';
 import { HoldfastError } from '#protocol/errors.ts';
 import type { LiveEvents } from '../store/live-events.ts';
 
+/** Who listens. */
+export interface Listener {
+  /** One for all streams of a token or a person. */
+  readonly key: string;
+  readonly maySee: (event: LiveEvent) => Promise<boolean> | boolean;
+  /** Asked at every heartbeat; the stream ends when the credentials do. */
+  readonly isStillValid: () => Promise<boolean>;
+}
+
 export interface EventStreamLimits {
   readonly maxStreams: number;
+  /** Of one listener. */
+  readonly maxStreamsEach: number;
   /** Events a client may be behind before its stream is ended. */
   readonly maxBehind: number;
   /** Bytes that may wait in a client's socket before writing pauses. */
@@ -20,6 +31,7 @@ export interface EventStreamLimits {
 
 const DEFAULT_LIMITS: EventStreamLimits = {
   maxStreams: 200,
+  maxStreamsEach: 20,
   maxBehind: 1_000,
   maxUnsentBytes: 1024 ** 2,
   heartbeatMs: 15_000,
@@ -39,13 +51,19 @@ export class EventStreams implements Disposable {
   }
 
   /** Streams events after `lastEventId`, or from now on when it is null, until the client leaves. */
-  async serve(response: Response, lastEventId: number | null): Promise<void> {
+  async serve(response: Response, lastEventId: number | null, listener: Listener): Promise<void> {
+    const own = [...this.#open].filter(({ key }) => key === listener.key);
+    if (own.length >= this.#limits.maxStreamsEach) {
+      throw new HoldfastError('rate-limited', `${own.length} event streams are open for these credentials`, {
+        hint: 'close one of them, then try again',
+      });
+    }
     if (this.#open.size >= this.#limits.maxStreams) {
       throw new HoldfastError('unavailable', 'too many event streams are open', {
         hint: 'close a console or a watching command, then try again',
       });
     }
-    const stream = new EventStream(response, this.#limits);
+    const stream = new EventStream(response, this.#limits, listener);
     this.#open.add(stream);
     response.once('close', () => {
       this.#open.delete(stream);
@@ -64,16 +82,23 @@ export class EventStreams implements Disposable {
 class EventStream implements Disposable {
   readonly #response: Response;
   readonly #limits: EventStreamLimits;
+  readonly #listener: Listener;
   readonly #waiting: LiveEvent[] = [];
   #lastId = 0;
   #isLive = false;
   #hasMissed = false;
+  #isFlushing = false;
   #timers: NodeJS.Timeout[] = [];
   #unsubscribe: () => void = () => undefined;
 
-  constructor(response: Response, limits: EventStreamLimits) {
+  constructor(response: Response, limits: EventStreamLimits, listener: Listener) {
     this.#response = response;
     this.#limits = limits;
+    this.#listener = listener;
+  }
+
+  get key(): string {
+    return this.#listener.key;
   }
 
   begin(): void {
@@ -83,9 +108,9 @@ class EventStream implements Disposable {
       'X-Accel-Buffering': 'no',
     });
     this.#response.write(`retry: ${RETRY_MS}\n\n`);
-    this.#response.on('drain', () => this.#flush());
+    this.#response.on('drain', () => void this.#flush());
     this.#timers = [
-      setInterval(() => this.#response.write(': heartbeat\n\n'), this.#limits.heartbeatMs).unref(),
+      setInterval(() => void this.#beat(), this.#limits.heartbeatMs).unref(),
       setTimeout(() => this[Symbol.dispose](), this.#limits.maxAgeMs).unref(),
     ];
   }
@@ -102,14 +127,20 @@ class EventStream implements Disposable {
     this.#response.write(`id: ${this.#lastId}\n\n`);
     await this.#backfill(events);
     this.#isLive = true;
-    this.#flush();
+    await this.#flush();
+  }
+
+  async #beat(): Promise<void> {
+    const isValid = await this.#listener.isStillValid().catch(() => false);
+    if (!isValid) this[Symbol.dispose]();
+    else if (!this.#response.writableEnded) this.#response.write(': heartbeat\n\n');
   }
 
   async #backfill(events: LiveEvents): Promise<void> {
     while (!this.#response.destroyed && !this.#response.writableEnded) {
       this.#hasMissed = false;
       const batch = await events.since(this.#lastId, BACKFILL_BATCH);
-      for (const event of batch) this.#send(event);
+      for (const event of batch) await this.#send(event);
       if (batch.length < BACKFILL_BATCH && !this.#hasMissed) return;
       await this.#drained();
     }
@@ -117,7 +148,7 @@ class EventStream implements Disposable {
 
   #take(event: LiveEvent): void {
     this.#waiting.push(event);
-    if (this.#isLive) this.#flush();
+    if (this.#isLive) void this.#flush();
     if (this.#waiting.length <= this.#limits.maxBehind) return;
     if (this.#isLive) {
       this[Symbol.dispose]();
@@ -129,19 +160,35 @@ class EventStream implements Disposable {
     }
   }
 
-  #flush(): void {
-    if (!this.#isLive) return;
-    while (this.#response.writableLength < this.#limits.maxUnsentBytes) {
-      const event = this.#waiting.shift();
-      if (event === undefined) return;
-      this.#send(event);
+  /** One at a time, so that events stay in order while it is asked who may see them. */
+  async #flush(): Promise<void> {
+    if (!this.#isLive || this.#isFlushing) return;
+    this.#isFlushing = true;
+    try {
+      while (this.#response.writableLength < this.#limits.maxUnsentBytes) {
+        const event = this.#waiting.shift();
+        if (event === undefined) return;
+        await this.#send(event);
+      }
+    } finally {
+      this.#isFlushing = false;
     }
   }
 
-  #send(event: LiveEvent): void {
-    if (event.id <= this.#lastId) return;
+  async #send(event: LiveEvent): Promise<void> {
+    if (event.id <= this.#lastId || this.#response.writableEnded) return;
     this.#lastId = event.id;
+    if (!(await this.#isShown(event)) || this.#response.writableEnded) return;
     this.#response.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
+  }
+
+  /** What cannot be found out is not shown. */
+  async #isShown(event: LiveEvent): Promise<boolean> {
+    try {
+      return await this.#listener.maySee(event);
+    } catch {
+      return false;
+    }
   }
 
   async #drained(): Promise<void> {

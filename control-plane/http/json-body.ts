@@ -1,18 +1,18 @@
-// Reads a JSON body within bounds: bytes, depth, members, and no key that could reach a prototype.
+// Reads a JSON body within bounds: bytes, UTF-8, and what protocol/tame-json.ts says.
 
+import { isUtf8 } from 'node:buffer';
 import express, { type RequestHandler } from 'express';
 import { HoldfastError } from '#protocol/errors.ts';
+import { wildnessOf } from '#protocol/tame-json.ts';
 
 export const DEFAULT_MAX_BODY_BYTES = 1024 ** 2;
-const MAX_DEPTH = 32;
-const MAX_VALUES = 1_000_000;
-const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+const LIMITS = { maxDepth: 32, maxValues: 1_000_000 };
 
 /** Middlewares that leave the parsed body on `request.body`. Errors: `bad-request`, `body-too-large`, `media-type-unsupported`. */
 export function jsonBody(maxBytes: number = DEFAULT_MAX_BODY_BYTES): RequestHandler[] {
   return [
     requireJson,
-    express.json({ limit: maxBytes, strict: true, type: 'application/json' }),
+    express.json({ limit: maxBytes, strict: true, type: 'application/json', verify: requireUtf8 }),
     requireTame,
   ];
 }
@@ -30,24 +30,16 @@ const requireTame: RequestHandler = (request, _response, next) => {
   next();
 };
 
-/** Throws `bad-request` for values nested too deep, too many, or with keys that could reach a prototype. */
-export function assertTame(body: unknown): void {
-  const pending: { value: unknown; depth: number }[] = [{ value: body, depth: 0 }];
-  let values = 0;
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { value, depth } = next;
-    if (++values > MAX_VALUES) throw wild(`more than ${MAX_VALUES} values`);
-    if (typeof value !== 'object' || value === null) continue;
-    if (depth >= MAX_DEPTH) throw wild(`nested deeper than ${MAX_DEPTH}`);
-    for (const key of Object.keys(value)) {
-      if (FORBIDDEN_KEYS.has(key)) throw wild(`the key ${key}`);
-      pending.push({ value: (value as Record<string, unknown>)[key], depth: depth + 1 });
-    }
-  }
+/** Without it, bytes that are no text would be replaced unseen. */
+function requireUtf8(_request: unknown, _response: unknown, body: Buffer): void {
+  if (!isUtf8(body)) throw new Error('it is not UTF-8');
 }
 
-function wild(what: string): HoldfastError {
-  return new HoldfastError('bad-request', `the JSON body has ${what}, which nothing here needs`, {
+/** Throws `bad-request` for what `wildnessOf` finds. */
+export function assertTame(body: unknown): void {
+  const what = wildnessOf(body, LIMITS);
+  if (what === null) return;
+  throw new HoldfastError('bad-request', `the JSON body has ${what}, which nothing here needs`, {
     hint: 'the request and its fields are described in /api/v1/openapi.json',
   });
 }

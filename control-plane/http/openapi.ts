@@ -2,9 +2,11 @@
 
 import { z } from 'zod';
 import {
-  claimSchema, deviceSchema, enrolmentInfoSchema, evaluationSchema, jobSchema, liveEventSchema, modelSchema,
+  deviceSchema, enrolmentInfoSchema, evaluationSchema, jobSchema, liveEventSchema, modelSchema,
   modelVersionDetailSchema, modelVersionSchema, problemSchema, profileChoiceSchema, rolloutSummarySchema, telemetrySeriesSchema, variantSchema,
 } from '#protocol/api.ts'; // prettier-ignore
+import { claimSchema, claimSummarySchema } from '#protocol/claims.ts';
+import { deviceCaSchema } from '#protocol/device-ca.ts';
 import {
   candidateSchema, compressionRecipeSchema, compressionReportSchema, variantComparisonSchema,
 } from '#protocol/compression.ts'; // prettier-ignore
@@ -15,10 +17,11 @@ import { modelContractSchema } from '#protocol/model-contract.ts';
 import { profileSchema } from '#protocol/profile.ts';
 import { rolloutSchema } from '#protocol/rollout.ts';
 import type { RouteSpec } from './route.ts';
+import { SESSION_COOKIE } from './session-cookie.ts';
 
 /** Schemas that get a name of their own in the document. */
 const NAMED = {
-  BlobRef: blobRefSchema, Candidate: candidateSchema, Claim: claimSchema, CompressionRecipe: compressionRecipeSchema,
+  BlobRef: blobRefSchema, Candidate: candidateSchema, Claim: claimSchema, ClaimSummary: claimSummarySchema, DeviceCa: deviceCaSchema, CompressionRecipe: compressionRecipeSchema,
   CompressionReport: compressionReportSchema, Device: deviceSchema, EnrolmentInfo: enrolmentInfoSchema,
   Evaluation: evaluationSchema, Evidence: evidenceSchema, Job: jobSchema, LiveEvent: liveEventSchema,
   Model: modelSchema, ModelContract: modelContractSchema, ModelVersion: modelVersionSchema,
@@ -55,7 +58,12 @@ export function openApiDocument(operations: readonly RouteSpec[], version: strin
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'An API token' },
-        session: { type: 'apiKey', in: 'cookie', name: 'holdfast-session', description: 'The console' },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: SESSION_COOKIE,
+          description: 'The console; behind TLS with the prefix __Host-',
+        },
       },
       schemas: schemas.json(),
     },
@@ -69,6 +77,8 @@ function describe(operation: RouteSpec, schemas: Components): Json {
     summary: operation.summary,
     tags: [operation.tag],
     ...(operation.access === 'public' ? { security: [] } : {}),
+    'x-holdfast-role': operation.access,
+    'x-holdfast-narrowed': operation.access !== 'public' && operation.scope !== undefined,
     parameters: [...parameters(operation.params, 'path'), ...parameters(operation.query, 'query')],
     ...requestBody(operation, id, schemas),
     responses: { ...success(operation, id, schemas), ...failures(operation) },
@@ -114,7 +124,8 @@ function success(operation: RouteSpec, id: string, schemas: Components): Json {
 
 function failures(operation: RouteSpec): Json {
   const codes: ErrorCode[] = [...(operation.errors ?? [])];
-  if (operation.access !== 'public') codes.push('unauthorized');
+  if (operation.access !== 'public') codes.push('unauthorized', 'token-expired', 'forbidden');
+  codes.push('rate-limited');
   if (operation.params ?? operation.query ?? operation.body) codes.push('bad-request');
   const byStatus = Map.groupBy(new Set(codes), (code) => ERROR_STATUS[code]);
   return Object.fromEntries(

@@ -51,7 +51,9 @@ export function problemHandler(log: Logger): ErrorRequestHandler {
     }
     sendProblem(request, response, error);
     // An upload that goes on is read past for a moment: closing at once could take the answer along.
-    if (!request.complete) setTimeout(() => request.complete || socket.destroy(), LINGER_MS).unref();
+    if (request.complete) return;
+    request.resume();
+    setTimeout(() => request.complete || socket.destroy(), LINGER_MS).unref();
   };
 }
 

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { ErrorCode } from '#protocol/errors.ts';
 import { actorOf, ANONYMOUS, requireAccess, type Access } from './auth.ts';
 import { jsonBody } from './json-body.ts';
+import { permissionOf, type Permission, type Scope } from './permission.ts';
 import { validated } from './validated.ts';
 
 export type HttpMethod = 'get' | 'head' | 'post' | 'put' | 'delete';
@@ -23,8 +24,8 @@ export interface RouteSpec<
   readonly summary: string;
   /** Groups operations in the document: `devices`, `rollouts`. */
   readonly tag: string;
-  /** `operator` when left out. */
-  readonly access?: Access;
+  /** Who may, decided for each operation by itself. */
+  readonly access: Access;
   /** Objects of text values in, anything out: see parameters.ts for numbers. */
   readonly params?: P;
   readonly query?: Q;
@@ -40,8 +41,15 @@ export interface RouteSpec<
   readonly response?: R;
   /** The handler writes a stream of this type to the response by itself. */
   readonly responseStream?: StreamType;
+  /**
+   * What a request is on, for grants that are narrowed to teams or to a group of devices: left out, they are refused.
+   * `handler`: any grant with the role is let in, and the handler asks `permission` for each thing it touches.
+   */
+  readonly scope?:
+    | 'handler'
+    | ((input: { params: z.output<P>; query: z.output<Q>; body: z.output<B> }) => Scope);
   /** Status of success when it is not 200 (204 without a body). */
-  readonly status?: 200 | 201 | 202 | 204;
+  readonly status?: 200 | 201 | 202 | 204 | 303;
   /** Codes this operation may answer beyond those that any may. */
   readonly errors?: readonly ErrorCode[];
 }
@@ -52,6 +60,7 @@ export interface RouteContext<P, Q, B> {
   readonly body: B;
   /** For the audit log: `token:<name>`, or `anonymous` on public routes. */
   readonly actor: string;
+  readonly permission: Permission;
   readonly request: Request;
   readonly response: Response;
 }
@@ -82,21 +91,25 @@ export function route<
   ) => Promise<z.output<R>> | z.output<R>,
 ): void {
   router.operations.push(spec);
+  const { access } = spec;
   const run: RequestHandler = async (request, response) => {
-    const answer = await handler({
+    const input = {
       params: parse(spec.params, request.params, 'path'),
       query: parse(spec.query, request.query, 'query'),
       body: parse(spec.body, request.body, 'body', spec.invalidBodyCode),
-      actor: actorOf(response)?.label ?? ANONYMOUS,
-      request,
-      response,
-    });
+    };
+    const permission = permissionOf(response);
+    if (access !== 'public' && typeof spec.scope === 'function') {
+      await permission.requireOn(access, spec.scope(input));
+    }
+    const actor = actorOf(response)?.label ?? ANONYMOUS;
+    const answer = await handler({ ...input, actor, permission, request, response });
     if (spec.responseStream !== undefined || response.headersSent) return;
     if (spec.response === undefined) response.status(spec.status ?? 204).end();
     else response.status(spec.status ?? 200).json(answer);
   };
   const body = spec.body === undefined ? [] : jsonBody(spec.maxBodyBytes);
-  router[spec.method](spec.path, requireAccess(spec.access ?? 'operator'), ...body, run);
+  router[spec.method](spec.path, requireAccess(access, spec.scope !== undefined), ...body, run);
 }
 
 function parse<S extends z.ZodType>(

@@ -11,7 +11,7 @@ export function assertSameOrigin(request: Request): void {
   if (SAFE_METHODS.has(request.method)) return;
   const site = request.headers['sec-fetch-site'];
   const origin = request.headers.origin;
-  if (site === 'same-origin' || (site === undefined && isOwn(origin, request.headers.host))) return;
+  if (site === 'same-origin' || (site === undefined && isOwn(origin, request))) return;
   throw new HoldfastError('forbidden', 'a session may change things only from the console itself', {
     hint: 'programs send `Authorization: Bearer <API token>` in place of the cookie',
   });
@@ -22,9 +22,15 @@ export function isCrossSite(request: Request): boolean {
   const site = request.headers['sec-fetch-site'];
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
   const origin = request.headers.origin;
-  return origin !== undefined && !isOwn(origin, request.headers.host);
+  return origin !== undefined && !isOwn(origin, request);
 }
 
-function isOwn(origin: string | undefined, host: string | undefined): boolean {
-  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
+function isOwn(origin: string | undefined, request: Request): boolean {
+  return origin !== undefined && origin === ownOrigin(request);
+}
+
+/** What a browser calls this server: scheme, host name and port. A proxy is believed only where it is trusted. */
+export function ownOrigin(request: Request): string {
+  const asked = `${request.protocol}://${request.host}`;
+  return URL.canParse(asked) ? new URL(asked).origin : asked;
 }

@@ -13,21 +13,15 @@ import type { ModelContract } from '#protocol/model-contract.ts';
 import type { BlobStore } from '../artifacts/blob-store.ts';
 import { inspectOnnx } from '../compression/onnx/inspect.ts';
 import { DEFAULT_ONNX_LIMITS } from '../compression/onnx/limits.ts';
-import type { Audit } from '../store/audit.ts';
-import type { Store } from '../store/database.ts';
-import type { LiveEvents } from '../store/live-events.ts';
 import type { Database } from '../store/schema.ts';
+import { addSignature, putSignature, takeSignature, type SignatureDeps } from './add-signature.ts';
+import { assertNotNeeded } from './author-signature.ts';
 import { assertContractMatches } from './contract-check.ts';
 import { inspectGolden } from './golden-vectors.ts';
 
 export type CreateVersionRequest = z.output<typeof createVersionSchema>;
 
-export interface ImportDeps {
-  readonly store: Store;
-  readonly blobs: BlobStore;
-  readonly audit: Audit;
-  readonly events: LiveEvents;
-  readonly nowMs: () => number;
+export interface ImportDeps extends SignatureDeps {
   /** Largest ONNX file that is parsed, in this process's memory. */
   readonly maxModelBytes: number;
 }
@@ -36,7 +30,7 @@ export const MAX_GOLDEN_BYTES = 64 * 1024 ** 2;
 
 /**
  * Answers the number of the version. Errors: `not-found` or `length-mismatch` for its blobs, `onnx-*`,
- * `contract-mismatch`, `golden-invalid`, `contract-invalid`, `version-exists`.
+ * `contract-mismatch`, `golden-invalid`, `contract-invalid`, `version-exists`, `signature-missing`, `signature-invalid`.
  */
 export async function importVersion(
   deps: ImportDeps,
@@ -48,14 +42,19 @@ export async function importVersion(
   const json = canonicalJson(contract);
   const contractSha256 = createHash('sha256').update(json).digest('hex');
   const place = await findPlace(store.db, request, contractSha256);
-  if (!place.isFree) return place.version;
+  const { model } = contract;
+  if (!place.isFree) {
+    await addSignature(deps, { model, version: place.version }, request, actor);
+    return place.version;
+  }
+  if (request.signature === undefined) assertNotNeeded(model, deps.image.authorRoleOf(model));
+  const signature = await takeSignature(deps, request, { contract, contractSha256 });
   await checkBlobs(deps, contract);
   return store.transaction(async (trx) => {
     await store.inOrder(trx);
     const { version, isFree } = await findPlace(trx, request, contractSha256);
     if (!isFree) return version;
     const atMs = deps.nowMs();
-    const { model } = contract;
     await trx
       .insertInto('models')
       .values({ name: model, created_at_ms: atMs })
@@ -72,6 +71,7 @@ export async function importVersion(
         created_at_ms: atMs,
       })
       .execute();
+    if (signature !== null) await putSignature(trx, { model, version }, signature, atMs);
     const subject = `${model}/${version}`;
     await audit.record({ actor, action: 'model.import', subject, detail: { contractSha256 } }, trx);
     await events.append(

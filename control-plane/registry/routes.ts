@@ -4,6 +4,7 @@ import { z } from 'zod';
 import {
   createVariantsSchema,
   createVersionSchema,
+  createVersionSignatureSchema,
   jobSchema,
   modelSchema,
   modelVersionDetailSchema,
@@ -12,6 +13,7 @@ import {
 import { HoldfastError } from '#protocol/errors.ts';
 import { modelNameSchema } from '#protocol/identifiers.ts';
 import { profileSchema } from '#protocol/profile.ts';
+import { provenanceSchema } from '#protocol/provenance.ts';
 import { versionParameter } from '../http/parameters.ts';
 import { apiRouter, route, type ApiRouter } from '../http/route.ts';
 import type { Registry } from './service.ts';
@@ -23,7 +25,10 @@ const jobParams = z.strictObject({ id: z.string().min(1).max(64) });
 const listOf = <S extends z.ZodType>(schema: S) => z.strictObject({ items: z.array(schema) });
 
 /** A contract may list a hundred thousand labels. */
-const MAX_CONTRACT_BYTES = 16 * 1024 ** 2;
+export const MAX_CONTRACT_BYTES = 16 * 1024 ** 2;
+
+/** A signature of 256 KiB and provenance of 1 MiB. */
+const MAX_SIGNED_BYTES = 2 * 1024 ** 2;
 
 export function registryRoutes(registry: Registry): ApiRouter {
   const router = apiRouter();
@@ -33,7 +38,7 @@ export function registryRoutes(registry: Registry): ApiRouter {
   route(
     router,
     {
-      method: 'get', path: '/profiles', tag: 'profiles',
+      method: 'get', path: '/profiles', tag: 'profiles', access: 'viewer', scope: 'handler',
       summary: 'The device classes that models can be compressed for',
       response: listOf(profileSchema),
     },
@@ -45,13 +50,19 @@ export function registryRoutes(registry: Registry): ApiRouter {
 function modelOperations(router: ApiRouter, registry: Registry): void {
   route(
     router,
-    { method: 'get', path: '/models', tag, summary: 'All models', response: listOf(modelSchema) },
-    async () => ({ items: await registry.listModels() }),
-  );
+    {
+      method: 'get', path: '/models', tag, access: 'viewer', scope: 'handler',
+      summary: 'All models', response: listOf(modelSchema),
+    },
+    async ({ permission }) => ({
+      items: (await registry.listModels()).filter(({ name }) => permission.may('viewer', { model: name })),
+    }),
+  ); // prettier-ignore
   route(
     router,
     {
-      method: 'get', path: '/models/:model', tag, summary: 'One model',
+      method: 'get', path: '/models/:model', tag, access: 'viewer', summary: 'One model',
+      scope: ({ params }) => ({ model: params.model }),
       params: modelParams, response: modelSchema, errors: ['not-found'],
     },
     ({ params }) => registry.getModel(params.model),
@@ -59,7 +70,9 @@ function modelOperations(router: ApiRouter, registry: Registry): void {
   route(
     router,
     {
-      method: 'get', path: '/models/:model/versions', tag, summary: 'Versions of a model, newest first',
+      method: 'get', path: '/models/:model/versions', tag, access: 'viewer',
+      scope: ({ params }) => ({ model: params.model }),
+      summary: 'Versions of a model, newest first',
       params: modelParams, response: listOf(modelVersionSchema), errors: ['not-found'],
     },
     async ({ params }) => ({ items: await registry.listVersions(params.model) }),
@@ -70,7 +83,8 @@ function versionOperations(router: ApiRouter, registry: Registry): void {
   route(
     router,
     {
-      method: 'post', path: '/models/:model/versions', tag, status: 201,
+      method: 'post', path: '/models/:model/versions', tag, access: 'releaser', status: 201,
+      scope: ({ params }) => ({ model: params.model }),
       summary: 'Imports a version, whose weights and golden vectors are uploaded already',
       params: modelParams,
       body: createVersionSchema,
@@ -79,7 +93,8 @@ function versionOperations(router: ApiRouter, registry: Registry): void {
       response: modelVersionSchema,
       errors: [
         'contract-invalid', 'contract-mismatch', 'golden-invalid', 'length-mismatch', 'not-found',
-        'onnx-external-data', 'onnx-malformed', 'onnx-opset-unsupported', 'onnx-too-large', 'version-exists',
+        'onnx-external-data', 'onnx-malformed', 'onnx-opset-unsupported', 'onnx-too-large', 'signature-invalid',
+        'signature-missing', 'version-exists',
       ],
     },
     ({ params, body, actor }) => {
@@ -90,7 +105,8 @@ function versionOperations(router: ApiRouter, registry: Registry): void {
   route(
     router,
     {
-      method: 'get', path: '/models/:model/versions/:version', tag,
+      method: 'get', path: '/models/:model/versions/:version', tag, access: 'viewer',
+      scope: ({ params }) => ({ model: params.model }),
       summary: 'One version with its contract, variants, evaluations and all candidates that were tried',
       params: versionParams, response: modelVersionDetailSchema, errors: ['not-found'],
     },
@@ -99,7 +115,8 @@ function versionOperations(router: ApiRouter, registry: Registry): void {
   route(
     router,
     {
-      method: 'post', path: '/models/:model/versions/:version/variants', tag, status: 202,
+      method: 'post', path: '/models/:model/versions/:version/variants', tag, access: 'releaser', status: 202,
+      scope: ({ params }) => ({ model: params.model }),
       summary: 'Starts the job that compresses and evaluates a version for profiles',
       params: versionParams, body: createVariantsSchema, response: jobSchema,
       errors: ['not-found', 'profile-unknown', 'dataset-invalid'],
@@ -109,11 +126,34 @@ function versionOperations(router: ApiRouter, registry: Registry): void {
   route(
     router,
     {
-      method: 'post', path: '/models/:model/versions/:version/sign', tag,
-      summary: 'Signs every variant that is not signed yet',
-      params: versionParams, response: modelVersionSchema, errors: ['not-found', 'conflict'],
+      method: 'post', path: '/models/:model/versions/:version/sign', tag, access: 'releaser',
+      scope: ({ params }) => ({ model: params.model }),
+      summary: 'Releases every variant that is not released yet, once the authors signed the version',
+      params: versionParams, response: modelVersionSchema,
+      errors: ['not-found', 'conflict', 'signature-invalid', 'signature-missing', 'version-exists'],
     },
     ({ params, actor }) => registry.signVersion(params.model, params.version, actor),
+  ); // prettier-ignore
+  route(
+    router,
+    {
+      method: 'post', path: '/models/:model/versions/:version/signature', tag, access: 'releaser',
+      scope: ({ params }) => ({ model: params.model }),
+      summary: "Takes the authors' OpenSSF signature of a version, unless it has a right one",
+      params: versionParams, body: createVersionSignatureSchema, maxBodyBytes: MAX_SIGNED_BYTES,
+      response: modelVersionSchema, errors: ['not-found', 'signature-invalid'],
+    },
+    ({ params, body, actor }) => registry.addSignature(params.model, params.version, body, actor),
+  ); // prettier-ignore
+  route(
+    router,
+    {
+      method: 'get', path: '/models/:model/versions/:version/provenance', tag, access: 'viewer',
+      scope: ({ params }) => ({ model: params.model }),
+      summary: 'Where a version and its variants come from, verified link by link',
+      params: versionParams, response: provenanceSchema, errors: ['not-found'],
+    },
+    ({ params }) => registry.provenance(params.model, params.version),
   ); // prettier-ignore
 }
 
@@ -121,18 +161,25 @@ function jobOperations(router: ApiRouter, registry: Registry): void {
   route(
     router,
     {
-      method: 'get', path: '/jobs/:id', tag: 'jobs', summary: 'How far a job is, or how it ended',
+      method: 'get', path: '/jobs/:id', tag: 'jobs', access: 'viewer', scope: 'handler', summary: 'How far a job is, or how it ended',
       params: jobParams, response: jobSchema, errors: ['not-found'],
     },
-    ({ params }) => registry.getJob(params.id),
+    async ({ params, permission }) => {
+      const job = await registry.getJob(params.id);
+      permission.require('viewer', { model: job.model });
+      return job;
+    },
   ); // prettier-ignore
   route(
     router,
     {
-      method: 'post', path: '/jobs/:id/cancel', tag: 'jobs', summary: 'Ends a job that has not ended',
+      method: 'post', path: '/jobs/:id/cancel', tag: 'jobs', access: 'operator', scope: 'handler', summary: 'Ends a job that has not ended',
       params: jobParams, response: jobSchema, errors: ['not-found'],
     },
-    ({ params, actor }) => registry.cancelJob(params.id, actor),
+    async ({ params, actor, permission }) => {
+      permission.require('operator', { model: (await registry.getJob(params.id)).model });
+      return await registry.cancelJob(params.id, actor);
+    },
   ); // prettier-ignore
 }
 

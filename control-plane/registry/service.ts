@@ -3,15 +3,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Job, Model, ModelVersion, ModelVersionDetail } from '#protocol/api.ts';
 import { HoldfastError } from '#protocol/errors.ts';
+import type { Provenance } from '#protocol/provenance.ts';
 import { releaseTargetPath } from '#protocol/release.ts';
 import { needsCalibration } from '../compression/compress.ts';
+import type { ImageRepository } from '../trust/image-repository.ts';
 import { SerialQueue } from '../trust/serial-queue.ts';
+import { addSignature, type GivenSignature } from './add-signature.ts';
 import type { ImportDeps, CreateVersionRequest } from './import-version.ts';
 import { importVersion } from './import-version.ts';
 import type { JobQueue } from './job-queue.ts';
 import { publicJob, type VariantsRequest } from './job-store.ts';
 
 import { profileByName, type Profiles } from './profiles.ts';
+import { readProvenance } from './provenance-chain.ts';
 import { signVersion, type SignDeps } from './sign-version.ts';
 import { getVersion, listModels, listVersions, variantRows } from './store.ts';
 import { listChoices } from './trial-store.ts';
@@ -26,6 +30,7 @@ export interface Release {
 }
 
 export interface RegistryDeps extends ImportDeps, SignDeps {
+  readonly image: ImageRepository;
   readonly profiles: Profiles;
   readonly jobs: JobQueue;
 }
@@ -128,7 +133,17 @@ export class Registry {
     return publicJob(this.#deps.store.db, job);
   }
 
-  /** Signs every variant that is not signed yet; safe to repeat. Errors: `not-found`, `conflict`. */
+  /** Takes the authors' signature of a version, unless it has a right one. Errors: `not-found`, `signature-invalid`. */
+  addSignature(model: string, version: number, given: GivenSignature, actor: string): Promise<ModelVersion> {
+    return this.#signing.run(() => addSignature(this.#deps, { model, version }, given, actor));
+  }
+
+  /** Where a version and its variants come from, verified now. Throws `not-found`. */
+  provenance(model: string, version: number): Promise<Provenance> {
+    return readProvenance(this.#deps, model, version);
+  }
+
+  /** Signs every variant that is not signed yet; safe to repeat. See `signVersion` for the errors. */
   signVersion(model: string, version: number, actor: string): Promise<ModelVersion> {
     return this.#signing.run(() => signVersion(this.#deps, model, version, actor));
   }

@@ -4,12 +4,14 @@
 
 import { isDeploymentEnded } from '#protocol/deployment.ts';
 import type { LiveEvent } from '#protocol/api.ts';
+import { describeError } from '#protocol/errors.ts';
 import type { DeploymentReport } from '#protocol/messages.ts';
 import type { DeploymentPolicy } from '#protocol/release.ts';
 import type { Store } from '../store/database.ts';
 import type { LiveEvents } from '../store/live-events.ts';
 import { stepPhase } from './phase-machine.ts';
 import { reconcileRollout, type RolloutAction, type RolloutView } from './reconcile.ts';
+import { skipReasonOf } from './skip-reason.ts';
 import { orderRow, rolloutById, unsettledRolloutIds, updateDevice, updateRollout } from './store.ts';
 
 export interface OrderGiver {
@@ -151,12 +153,13 @@ export class RolloutController {
     const { store, fleet, events, now } = this.#deps;
     const policy: DeploymentPolicy =
       which === 'back' ? { ...rollout.plan.policy, mode: 'direct' } : rollout.plan.policy;
-    const { seq } = await fleet.order(deviceId, {
-      rolloutId: rollout.id,
-      model: rollout.model,
-      version,
-      policy,
-    });
+    const request = { rolloutId: rollout.id, model: rollout.model, version, policy };
+    let seq: number;
+    try {
+      ({ seq } = await fleet.order(deviceId, request));
+    } catch (error) {
+      return await this.#skip(rollout, deviceId, which, error);
+    }
     await store.transaction(async (trx) => {
       const change =
         which === 'forward'
@@ -165,6 +168,26 @@ export class RolloutController {
       await updateDevice(trx, rollout.id, deviceId, change, now());
       const summary = `${deviceId} is told to run ${rollout.model} ${version} (order ${seq})`;
       await events.append(this.#event(rollout.id, summary), trx);
+    });
+  }
+
+  /** Passes over a device that may have no orders; any other failure is thrown on. */
+  async #skip(
+    rollout: RolloutView,
+    deviceId: string,
+    which: 'forward' | 'back',
+    error: unknown,
+  ): Promise<void> {
+    const { store, events, now } = this.#deps;
+    const reason = skipReasonOf(error);
+    if (reason === null) throw error;
+    const change =
+      which === 'forward'
+        ? { state: 'cancelled' as const, reason, detail: describeError(error) }
+        : { rollbackState: 'cancelled' as const };
+    await store.transaction(async (trx) => {
+      await updateDevice(trx, rollout.id, deviceId, change, now());
+      await events.append(this.#event(rollout.id, `${deviceId} is passed over (${reason})`), trx);
     });
   }
 

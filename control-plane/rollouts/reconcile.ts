@@ -5,6 +5,7 @@ import { isDeploymentEnded, type DeploymentState } from '#protocol/deployment.ts
 import type { Rollout, RolloutDevice } from '#protocol/rollout.ts';
 import { cohortFindings, rollbacksHalt } from './analysis.ts';
 import type { RolloutEvent } from './phase-machine.ts';
+import { isSkip } from './skip-reason.ts';
 
 /** `running` is the version in service that the device last reported, for the rollout's model. */
 export type DeviceView = RolloutDevice & { readonly running: number | null };
@@ -46,7 +47,7 @@ function progress(rollout: RolloutView, nowMs: number): RolloutAction[] {
   const wave = rollout.devices.filter((device) => device.wave === rollout.wave);
   const strayed = rollout.devices.filter((device) => hasStrayed(device, rollout.version));
   if (strayed.length > 0) return strayed.map(({ deviceId }) => ({ kind: 'strayed', deviceId }));
-  const waiting = wave.filter((device) => device.seq === null);
+  const waiting = wave.filter((device) => device.seq === null && !isDeploymentEnded(device.state));
   if (waiting.length > 0) return waiting.map(({ deviceId }) => ({ kind: 'order', deviceId }));
   const late = wave.filter(
     (device) => !isDeploymentEnded(device.state) && isLate(device.startedAtMs, rollout, nowMs),
@@ -70,7 +71,9 @@ function verdict(rollout: RolloutView): RolloutAction | null {
     const why = lastSummary(held) ?? held.reason ?? 'a device holds it';
     return { kind: 'phase', event: 'hold', reason: `held for a person on ${held.deviceId}: ${why}` };
   }
-  const turnedBack = rollout.devices.filter((device) => TURNED_BACK.includes(device.state));
+  const turnedBack = rollout.devices.filter(
+    (device) => TURNED_BACK.includes(device.state) && !isSkip(device.reason),
+  );
   const inWave = turnedBack.filter((device) => device.wave === rollout.wave);
   const stayed = rollout.devices.filter((device) => device.state === 'healthy').length;
   const finding = cohortFindings(rollout.devices).find((one) => one.rejected);

@@ -4,63 +4,83 @@ import { z } from 'zod';
 import { createRolloutSchema, rolloutSummarySchema, type RolloutSummary } from '#protocol/api.ts';
 import { rolloutSchema, type Rollout } from '#protocol/rollout.ts';
 import { apiRouter, route, type ApiRouter } from '../http/route.ts';
+import { coversReach, requireReach, type RolloutReach } from './reach.ts';
 import type { RolloutView } from './reconcile.ts';
 import type { RolloutService } from './service.ts';
 
 const idParams = z.object({ id: z.string().min(1).max(64) });
 const tag = 'rollouts';
+const NOTHING: RolloutReach = { model: '', labels: [] };
 
+/** What brings a version to devices is for releasers; what stops it, for operators too. */
 const COMMANDS = {
-  start: 'Starts a draft, or approves one that waits',
-  pause: 'Gives no further orders; devices in the middle finish theirs',
-  resume: 'Goes on; devices that held the version now get it directly, failed ones try again',
-  abort: 'Stops; devices in the middle go back to what they ran, healthy ones keep the new version',
-  rollback: 'Sends every device that was given the version back to what it ran before',
-} as const;
+  start: { role: 'releaser', summary: 'Starts a draft, or approves one that waits' },
+  pause: { role: 'operator', summary: 'Gives no further orders; devices in the middle finish theirs' },
+  resume: { role: 'releaser', summary: 'Goes on; devices that held the version now get it directly, failed ones try again' },
+  abort: { role: 'operator', summary: 'Stops; devices in the middle go back to what they ran, healthy ones keep the new version' },
+  rollback: { role: 'operator', summary: 'Sends every device that was given the version back to what it ran before' },
+} as const; // prettier-ignore
+type Command = keyof typeof COMMANDS;
 
 export function rolloutRoutes(rollouts: RolloutService): ApiRouter {
   const router = apiRouter();
   route(
     router,
     {
-      method: 'post', path: '/rollouts', tag, status: 201,
+      method: 'post', path: '/rollouts', tag, access: 'releaser', scope: 'handler', status: 201,
       summary: 'Plans a rollout of a signed version and begins it',
       body: createRolloutSchema,
       response: rolloutSchema,
       errors: ['selector-empty', 'profile-unknown', 'conflict', 'not-found'],
     },
-    async ({ body, actor }) => answerOf(await rollouts.create(body, actor)),
+    async ({ body, actor, permission }) =>
+      answerOf(await rollouts.create(body, actor, (reach) => requireReach(permission, 'releaser', reach))),
   ); // prettier-ignore
   route(
     router,
     {
-      method: 'get', path: '/rollouts', tag,
+      method: 'get', path: '/rollouts', tag, access: 'viewer', scope: 'handler',
       summary: 'Rollouts, newest first',
       response: z.object({ items: z.array(rolloutSummarySchema) }),
     },
-    async () => ({ items: (await rollouts.list()).map(summaryOf) }),
+    async ({ permission }) => {
+      const views = await rollouts.list();
+      const reaches = await rollouts.reachesOf(views);
+      const seen = views.filter((_, index) => coversReach(permission, 'viewer', reaches[index] ?? NOTHING));
+      return { items: seen.map(summaryOf) };
+    },
   ); // prettier-ignore
   route(
     router,
     {
-      method: 'get', path: '/rollouts/:id', tag,
+      method: 'get', path: '/rollouts/:id', tag, access: 'viewer', scope: 'handler',
       summary: 'One rollout with its devices and their evidence',
       params: idParams,
       response: rolloutSchema,
       errors: ['not-found'],
     },
-    async ({ params }) => answerOf(await rollouts.get(params.id)),
+    async ({ params, permission }) => {
+      const view = await rollouts.get(params.id);
+      requireReach(permission, 'viewer', await rollouts.reachOf(view));
+      return answerOf(view);
+    },
   ); // prettier-ignore
-  for (const [command, summary] of Object.entries(COMMANDS) as [keyof typeof COMMANDS, string][]) {
+  for (const [command, { role, summary }] of Object.entries(COMMANDS) as [
+    Command,
+    (typeof COMMANDS)[Command],
+  ][]) {
     route(
       router,
       {
-        method: 'post', path: `/rollouts/:id/${command}`, tag, summary,
+        method: 'post', path: `/rollouts/:id/${command}`, tag, access: role, scope: 'handler', summary,
         params: idParams,
         response: rolloutSchema,
         errors: ['not-found', 'wrong-phase'],
       },
-      async ({ params, actor }) => answerOf(await rollouts[command](params.id, actor)),
+      async ({ params, actor, permission }) => {
+        requireReach(permission, role, await rollouts.reachOf(await rollouts.get(params.id)));
+        return answerOf(await rollouts[command](params.id, actor));
+      },
     ); // prettier-ignore
   }
   return router;

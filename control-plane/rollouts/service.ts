@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { createRolloutSchema } from '#protocol/api.ts';
-import { HoldfastError } from '#protocol/errors.ts';
+import { describeError, HoldfastError } from '#protocol/errors.ts';
 import { DEFAULT_DEPLOYMENT_POLICY } from '#protocol/release.ts';
 import type { RolloutPhase, RolloutPlan, Selector, Wave } from '#protocol/rollout.ts';
 import type { Audit } from '../store/audit.ts';
@@ -13,9 +13,11 @@ import type { LiveEvents } from '../store/live-events.ts';
 import type { OrderGiver } from './controller.ts';
 import { hasHappened, stepPhase, type RolloutEvent } from './phase-machine.ts';
 import { assignWaves } from './plan.ts';
+import type { RolloutReach } from './reach.ts';
 import type { RolloutView } from './reconcile.ts';
+import { skipReasonOf } from './skip-reason.ts';
 import {
-  busyDevices, insertRollout, listRollouts, rolloutById, rolloutIdByRequest, runningVersion, updateDevice, updateRollout,
+  busyDevices, insertRollout, listRollouts, reachesOf, rolloutById, rolloutIdByRequest, runningVersion, updateDevice, updateRollout,
 } from './store.ts'; // prettier-ignore
 
 export type CreateRolloutRequest = z.output<typeof createRolloutSchema>;
@@ -50,14 +52,25 @@ export class RolloutService {
     this.#deps = deps;
   }
 
-  /** Plans and, unless it waits for someone, begins. Errors: selector-empty, profile-unknown, conflict. */
-  async create(request: CreateRolloutRequest, actor: string): Promise<RolloutView> {
+  /**
+   * Plans and, unless it waits for someone, begins. `assertMay` throws when the caller may not do so on this model and
+   * these devices, which are the very ones it then is on. Errors: selector-empty, profile-unknown, conflict.
+   */
+  async create(
+    request: CreateRolloutRequest,
+    actor: string,
+    assertMay: (reach: RolloutReach) => void = () => undefined,
+  ): Promise<RolloutView> {
     const { store, now } = this.#deps;
     if (request.requestId !== undefined) {
       const known = await rolloutIdByRequest(store.db, request.requestId);
-      if (known !== null) return await this.get(known);
+      if (known !== null) {
+        const view = await this.get(known);
+        assertMay(await this.reachOf(view));
+        return view;
+      }
     }
-    const view = await this.#plan(request, `ro-${randomUUID().slice(0, 8)}`, now());
+    const view = await this.#plan(request, `ro-${randomUUID().slice(0, 8)}`, now(), assertMay);
     await store.transaction(async (trx) => {
       const busy = await busyDevices(trx, view.devices.map((device) => device.deviceId)); // prettier-ignore
       const [first] = busy;
@@ -93,6 +106,15 @@ export class RolloutService {
     return view;
   }
 
+  async reachOf(view: RolloutView): Promise<RolloutReach> {
+    const [reach] = await reachesOf(this.#deps.store.db, [view]);
+    return reach ?? { model: view.model, labels: [] };
+  }
+
+  reachesOf(views: readonly RolloutView[]): Promise<RolloutReach[]> {
+    return reachesOf(this.#deps.store.db, views);
+  }
+
   list(limit = 200): Promise<RolloutView[]> {
     return listRollouts(this.#deps.store.db, limit);
   }
@@ -122,14 +144,15 @@ export class RolloutService {
       if (device.state === 'held') {
         const { plan, model, version } = before;
         const policy = { ...plan.policy, mode: 'direct' as const };
-        const { seq } = await fleet.order(device.deviceId, { rolloutId: id, model, version, policy });
-        await updateDevice(
-          store.db,
-          id,
-          device.deviceId,
-          { seq, state: 'queued', reason: null, startedAtMs: now() },
-          now(),
+        const change = await fleet.order(device.deviceId, { rolloutId: id, model, version, policy }).then(
+          ({ seq }) => ({ seq, state: 'queued' as const, reason: null, startedAtMs: now() }),
+          (error: unknown) => {
+            const reason = skipReasonOf(error);
+            if (reason === null) throw error;
+            return { state: 'cancelled' as const, reason, detail: describeError(error) };
+          },
         );
+        await updateDevice(store.db, id, device.deviceId, change, now());
       } else if (['failed', 'rolled-back', 'cancelled'].includes(device.state)) {
         await updateDevice(
           store.db,
@@ -165,7 +188,12 @@ export class RolloutService {
     await events.append({ kind: 'rollout', subject: id, atMs: now(), summary }, trx);
   }
 
-  async #plan(request: CreateRolloutRequest, id: string, nowMs: number): Promise<RolloutView> {
+  async #plan(
+    request: CreateRolloutRequest,
+    id: string,
+    nowMs: number,
+    assertMay: (reach: RolloutReach) => void,
+  ): Promise<RolloutView> {
     const { model, version, selector } = request;
     const devices = await this.#select(selector);
     if (devices.length === 0) {
@@ -173,6 +201,7 @@ export class RolloutService {
         hint: 'list the devices and their labels, or leave the selector out for the whole fleet',
       });
     }
+    assertMay({ model, labels: devices.map((device) => labelsFrom(device.json_labels)) });
     const profiles = [...new Set(devices.map((device) => device.profile))].sort();
     const releases = await Promise.all(
       profiles.map((profile) => this.#deps.releaseOf(model, version, profile)),
@@ -218,12 +247,13 @@ export class RolloutService {
     const rows = await this.#deps.store.db
       .selectFrom('devices')
       .select(['id', 'profile', 'json_labels', 'json_reported'])
+      .where('state', 'in', ['active', 'quarantined'])
       .orderBy('id')
       .execute();
     const unknown = (selector.devices ?? []).filter((id) => !rows.some((row) => row.id === id));
     if (unknown.length > 0)
       throw new HoldfastError('not-found', `there is no device ${unknown.slice(0, 5).join(', ')}`, {
-        hint: 'list the devices to see their ids',
+        hint: 'list the devices to see their ids; those that are out, or wait for approval, get no orders',
       });
     return rows.filter(
       (row) =>
@@ -235,8 +265,12 @@ export class RolloutService {
 }
 
 function hasLabels(jsonLabels: string, wanted: Readonly<Record<string, string>>): boolean {
-  const labels = new Map(Object.entries(JSON.parse(jsonLabels) as Record<string, string>));
+  const labels = new Map(Object.entries(labelsFrom(jsonLabels)));
   return Object.entries(wanted).every(([key, value]) => labels.get(key) === value);
+}
+
+function labelsFrom(jsonLabels: string): Record<string, string> {
+  return JSON.parse(jsonLabels) as Record<string, string>;
 }
 
 function firstPhase(request: CreateRolloutRequest): RolloutPhase {

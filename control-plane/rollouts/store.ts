@@ -12,6 +12,8 @@ import {
   type RolloutPhase,
 } from '#protocol/rollout.ts';
 import type { Database, RolloutDeviceTable, RolloutTable } from '../store/schema.ts';
+import { labelsOfDevices } from '../fleet/devices.ts';
+import type { RolloutReach } from './reach.ts';
 import type { DeviceView, RolloutView } from './reconcile.ts';
 
 type Rows = Kysely<Database>;
@@ -80,6 +82,15 @@ export async function listRollouts(db: Rows, limit: number): Promise<RolloutView
     .limit(limit)
     .execute();
   return await Promise.all(rows.map(async (row) => viewOf(row, await deviceViews(db, row.id, row.model))));
+}
+
+/** What each of these is on, in their order. */
+export async function reachesOf(db: Rows, views: readonly RolloutView[]): Promise<RolloutReach[]> {
+  const labels = await labelsOfDevices(db);
+  return views.map(({ model, devices }) => ({
+    model,
+    labels: devices.map(({ deviceId }) => labels.get(deviceId) ?? {}),
+  }));
 }
 
 /** Rollouts the controller may have work on: open ones, and aborted ones with devices left in the middle. */
@@ -213,11 +224,18 @@ async function deviceViews(db: Rows, rolloutId: string, model: string): Promise<
   return rows.map((row) => deviceViewOf(row, runningVersion(row.json_reported, model)));
 }
 
-/** Version of the model in service by the device's last report; null when it serves none of it. */
+/**
+ * Version of the model in service by the device's last report; null when it serves none of it, and while that part of
+ * the report is older than the flip its own deployment tells of (the news of a deployment may overtake the report).
+ */
 export function runningVersion(jsonReported: string | null, model: string): number | null {
   if (jsonReported === null) return null;
-  const { active } = reportedBodySchema.parse(JSON.parse(jsonReported));
-  return active?.model === model ? active.version : null;
+  const { active, deployment } = reportedBodySchema.parse(JSON.parse(jsonReported));
+  if (active?.model !== model) return null;
+  const flip = deployment?.history.findLast(({ to }) => to === 'probation');
+  return flip !== undefined && active.sinceMs < flip.atMs && active.version !== deployment?.version
+    ? null
+    : active.version;
 }
 
 function deviceViewOf(row: Selectable<RolloutDeviceTable>, running: number | null): DeviceView {

@@ -1,11 +1,20 @@
 // Tables as Kysely sees them. Portable between SQLite and PostgreSQL: text, integer and JSON as text;
 // times are Unix ms; flags are 0 or 1. `json_*` columns hold values of the protocol schema named beside.
 
-import type { ColumnType, Generated } from 'kysely';
+import type { Generated } from 'kysely';
+import type { ApiTokenTable, LoginTable, SessionTable } from './access-tables.ts';
+import type { Immutable } from './column.ts';
+import type {
+  CertificateTable,
+  ClaimTable,
+  ClaimUseTable,
+  DeviceTable,
+  InboxTable,
+  RevokedKeyTable,
+  TelemetryTable,
+} from './fleet-tables.ts';
 
 export type SqlDialect = 'sqlite' | 'postgres';
-
-type Immutable<T> = ColumnType<T, T, never>;
 
 export interface ModelTable {
   name: Immutable<string>;
@@ -65,6 +74,18 @@ export interface ChoiceTable {
   decided_at_ms: number;
 }
 
+/** A signed statement about a version or a variant, whose bytes are a blob. */
+export interface AttestationTable {
+  model: Immutable<string>;
+  version: Immutable<number>;
+  /** `author-signature` or `provenance` */
+  kind: Immutable<string>;
+  /** Empty for the version itself */
+  profile: Immutable<string>;
+  sha256: string;
+  created_at_ms: number;
+}
+
 export interface JobTable {
   id: Immutable<string>;
   kind: Immutable<string>;
@@ -79,42 +100,6 @@ export interface JobTable {
   error_detail: string | null;
   created_at_ms: Immutable<number>;
   updated_at_ms: number;
-}
-
-export interface ClaimTable {
-  id: Immutable<string>;
-  /** sha256 of the secret, hex */
-  secret_sha256: Immutable<string>;
-  device_id: Immutable<string>;
-  profile: Immutable<string | null>;
-  json_labels: Immutable<string>;
-  expires_at_ms: Immutable<number>;
-  /** SPKI sha256 of the key that used it; the same key may ask again, another may not */
-  used_by_spki: string | null;
-  created_at_ms: Immutable<number>;
-}
-
-export interface DeviceTable {
-  id: Immutable<string>;
-  profile: string;
-  json_labels: string;
-  online: number;
-  last_seen_ms: number | null;
-  enrolled_at_ms: Immutable<number>;
-  /** Highest order number given; every order takes the next */
-  desired_seq: number;
-  desired_model: string | null;
-  desired_version: number | null;
-  desired_rollout_id: string | null;
-  /** The last order whole (fleet/order.ts), so that its Director metadata can be written again; null before the first */
-  json_order: string | null;
-  /** DesiredBody of the last order, published retained; null before the first */
-  json_desired: string | null;
-  /** ReportedBody */
-  json_reported: string | null;
-  /** Envelope (boot, seq) of the last report, so that an older one cannot overwrite it */
-  reported_boot: string | null;
-  reported_seq: number;
 }
 
 export interface RolloutTable {
@@ -150,32 +135,6 @@ export interface RolloutDeviceTable {
   updated_at_ms: number;
 }
 
-/** Messages already applied, by (device, boot, seq). */
-export interface InboxTable {
-  device_id: Immutable<string>;
-  boot: Immutable<string>;
-  seq: Immutable<number>;
-  received_at_ms: Immutable<number>;
-}
-
-export interface TelemetryTable {
-  id: Generated<number>;
-  device_id: Immutable<string>;
-  model: Immutable<string>;
-  version: Immutable<number>;
-  profile: Immutable<string>;
-  window_start_ms: Immutable<number>;
-  window_end_ms: Immutable<number>;
-  requests: Immutable<number>;
-  errors: Immutable<number>;
-  rejected: Immutable<number>;
-  labelled: Immutable<number>;
-  correct: Immutable<number>;
-  /** LatencySketch */
-  json_latency: Immutable<string>;
-  json_system: Immutable<string>;
-}
-
 /** The live event log behind server-sent events; ids only rise. */
 export interface LiveEventTable {
   id: Generated<number>;
@@ -198,23 +157,6 @@ export interface AuditTable {
   entry_sha256: Immutable<string>;
 }
 
-export interface ApiTokenTable {
-  id: Immutable<string>;
-  name: Immutable<string>;
-  /** sha256 of the token, hex; the token itself is shown once */
-  token_sha256: Immutable<string>;
-  created_at_ms: Immutable<number>;
-}
-
-/** A browser that signed in with an API token. */
-export interface SessionTable {
-  /** sha256 of the cookie's value, hex */
-  id_sha256: Immutable<string>;
-  token_id: Immutable<string>;
-  created_at_ms: Immutable<number>;
-  expires_at_ms: Immutable<number>;
-}
-
 /** Small named values: counters, the instance's own facts. */
 export interface SettingTable {
   key: Immutable<string>;
@@ -227,8 +169,12 @@ export interface Database {
   variants: VariantTable;
   trials: TrialTable;
   choices: ChoiceTable;
+  attestations: AttestationTable;
   jobs: JobTable;
   claims: ClaimTable;
+  claim_uses: ClaimUseTable;
+  certificates: CertificateTable;
+  revoked_keys: RevokedKeyTable;
   devices: DeviceTable;
   rollouts: RolloutTable;
   rollout_devices: RolloutDeviceTable;
@@ -238,5 +184,6 @@ export interface Database {
   audit: AuditTable;
   api_tokens: ApiTokenTable;
   sessions: SessionTable;
+  logins: LoginTable;
   settings: SettingTable;
 }

@@ -22,11 +22,20 @@ export function telemetryRoutes({ telemetry }: { readonly telemetry: Telemetry }
       method: 'get',
       path: '/telemetry',
       tag: 'telemetry',
+      access: 'viewer',
+      scope: 'handler',
       summary: 'Requests, errors, accuracy and latency per device and version, added up over windows',
       query: querySchema,
       response: z.strictObject({ items: z.array(telemetrySeriesSchema) }),
     },
-    async ({ query }) => ({ items: await telemetry.query(query) }),
+    async ({ query, permission }) => {
+      const items = await telemetry.query(query);
+      if (permission.may('viewer')) return { items };
+      const mayOn = await Promise.all(
+        items.map(({ deviceId, model }) => permission.mayOn('viewer', { deviceId, model })),
+      );
+      return { items: items.filter((_, index) => mayOn[index] === true) };
+    },
   );
   return router;
 }

@@ -2,7 +2,7 @@
 // every role names its device (metadata of one is worthless to another); an order's seq only rises.
 // Source: TUF 1.0; Uptane Standard 2.1, section 5.3 (Director repository).
 
-import { readdir } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { decodeDirectorCustom, encodeDirectorCustom } from '#protocol/director-custom.ts';
@@ -11,15 +11,15 @@ import { deviceIdSchema, sha256Schema } from '#protocol/identifiers.ts';
 import { isMeasureTargetPath } from '#protocol/measurement.ts';
 import { directorCustomSchema } from '#protocol/release.ts';
 import type { DirectorCustom } from '#protocol/release.ts';
-import { directoryExists, makeDirectoryDurably, readFileIfPresent } from './durable-files.ts';
-import type { KeyStore } from './key-store.ts';
-import { MetadataRepository } from './metadata-repository.ts';
-import { openRoot } from './root-metadata.ts';
-import type { OpenedRoot } from './root-metadata.ts';
-import type { TargetEntry, TargetsContent } from './signed-metadata.ts';
+import { DeviceMetadata, type Orders } from './device-metadata.ts';
+import { DirectorRoles } from './director-roles.ts';
+import type { TargetEntry } from './documents.ts';
+import { directoryExists, makeDirectoryDurably, readFileIfPresent, syncDirectory } from './durable-files.ts';
+import type { KeyStore } from './keys/key-store.ts';
 
 const DAY_MS = 86_400_000;
-const LIFETIMES = { targetsMs: DAY_MS, snapshotMs: DAY_MS, timestampMs: DAY_MS };
+/** Folders of removed devices lie here until they are deleted: half of one would read as damage. */
+const REMOVED = 'removed';
 const ROOT_FILE = /^[1-9][0-9]{0,8}\.root\.json$/;
 
 export interface DirectorOrder {
@@ -31,15 +31,16 @@ export interface DirectorOrder {
 }
 
 export class DirectorRepository {
+  readonly roles: DirectorRoles;
   readonly #directory: string;
-  readonly #root: OpenedRoot;
   readonly #now: () => Date;
-  readonly #devices = new Map<string, Promise<MetadataRepository>>();
+  readonly #devices = new Map<string, Promise<DeviceMetadata>>();
 
-  private constructor(directory: string, root: OpenedRoot, now: () => Date) {
+  private constructor(directory: string, roles: DirectorRoles, now: () => Date) {
     this.#directory = directory;
-    this.#root = root;
+    this.roles = roles;
     this.#now = now;
+    roles.onRoot = () => this.resignExpiring();
   }
 
   static async open(options: {
@@ -47,18 +48,27 @@ export class DirectorRepository {
     keyStore: KeyStore;
     now: () => Date;
   }): Promise<DirectorRepository> {
-    const { directory, keyStore, now } = options;
+    const { directory, now } = options;
     await makeDirectoryDurably(join(directory, 'devices'));
-    return new DirectorRepository(
-      directory,
-      await openRoot({ directory, keyStore, prefix: 'director', now }),
-      now,
-    );
+    await rm(join(directory, REMOVED), { recursive: true, force: true });
+    return new DirectorRepository(directory, await DirectorRoles.open(options), now);
   }
 
   /** The newest root metadata, given to devices when they enrol. */
   get trustedRoot(): string {
-    return this.#root.bytes.toString('utf8');
+    return this.roles.state.root.bytes.toString('utf8');
+  }
+
+  /** Of all devices the highest version and the earliest expiry; a day from now when there is none. */
+  async online(): Promise<{ readonly version: number; readonly expiresAtMs: number }> {
+    const devices = await Promise.allSettled(this.#devices.values());
+    const online = devices
+      .map((device) => (device.status === 'fulfilled' ? device.value.online : null))
+      .filter((of) => of !== null);
+    return {
+      version: Math.max(1, ...online.map(({ version }) => version)),
+      expiresAtMs: Math.min(this.#now().getTime() + DAY_MS, ...online.map(({ expiresAtMs }) => expiresAtMs)),
+    };
   }
 
   /** Signs "no order yet" for a device that has no metadata; called when it enrols. */
@@ -70,12 +80,10 @@ export class DirectorRepository {
   async setOrder(deviceId: string, order: DirectorOrder): Promise<void> {
     const entry = orderEntry(deviceId, order);
     const device = await this.#device(deviceId);
-    await device.publish((content) => {
-      const present = presentOrder(content);
-      if (present === null || order.custom.seq > present.custom.seq) {
-        return { ...content, targets: new Map([[order.targetPath, entry]]) };
-      }
-      if (isDeepStrictEqual(content.targets.get(order.targetPath), entry)) return null;
+    await device.publish((orders) => {
+      const present = presentOrder(orders);
+      if (present === null || order.custom.seq > present.custom.seq) return { [order.targetPath]: entry };
+      if (isDeepStrictEqual(orders[order.targetPath], entry)) return null;
       throw new HoldfastError(
         'conflict',
         `order ${order.custom.seq} for ${deviceId} does not follow ${present.custom.seq}`,
@@ -89,14 +97,18 @@ export class DirectorRepository {
   /** The order in force; null when the device has none. */
   async currentOrder(deviceId: string): Promise<DirectorOrder | null> {
     if (!(await this.#isKnown(deviceId))) return null;
-    return presentOrder((await this.#device(deviceId)).content);
+    return presentOrder((await this.#device(deviceId)).orders);
   }
 
-  /** Signs anew the metadata of each device that has less than half a day left at `now`; resolves to how many. */
+  /**
+   * Signs anew the metadata of each device that has less than half a day left at `now`, or a key that was replaced;
+   * resolves to how many.
+   */
   async resignExpiring(now: Date = this.#now()): Promise<number> {
     const failures: unknown[] = [];
     let count = 0;
     for (const deviceId of await readdir(join(this.#directory, 'devices'))) {
+      if (!(await this.#isKnown(deviceId))) continue;
       try {
         if (await (await this.#device(deviceId)).resign(now)) count += 1;
       } catch (error) {
@@ -106,6 +118,18 @@ export class DirectorRepository {
     if (failures.length > 0)
       throw new AggregateError(failures, `${failures.length} devices could not be signed anew`);
     return count;
+  }
+
+  /** Deletes what was said to a device; nothing when there is no such device. */
+  async removeDevice(deviceId: string): Promise<void> {
+    if (!(await this.#isKnown(deviceId))) return;
+    await (await this.#device(deviceId)).close();
+    this.#devices.delete(deviceId);
+    const removed = join(this.#directory, REMOVED);
+    await makeDirectoryDurably(removed);
+    await rename(join(this.#directory, 'devices', deviceId), join(removed, deviceId));
+    await syncDirectory(join(this.#directory, 'devices'));
+    await rm(removed, { recursive: true });
   }
 
   /** Bytes of a device's metadata file by its exact name; null for every other name or device. */
@@ -120,14 +144,14 @@ export class DirectorRepository {
     return this.#devices.has(deviceId) || (await directoryExists(join(this.#directory, 'devices', deviceId)));
   }
 
-  #device(deviceId: string): Promise<MetadataRepository> {
+  #device(deviceId: string): Promise<DeviceMetadata> {
     const opened = this.#devices.get(deviceId);
     if (opened !== undefined) return opened;
-    const opening = MetadataRepository.open({
+    const opening = DeviceMetadata.open({
       directory: join(this.#directory, 'devices', deviceIdSchema.parse(deviceId)),
-      keys: this.#root.keys,
-      lifetimes: LIFETIMES,
-      stamp: { deviceId },
+      deviceId,
+      held: this.roles.held,
+      roots: () => this.roles.roots,
       now: this.#now,
     });
     this.#devices.set(deviceId, opening);
@@ -166,8 +190,8 @@ function orderEntry(deviceId: string, { targetPath, length, sha256, custom }: Di
   return { length, hashes: { sha256 }, custom: { ...encodeDirectorCustom(checked.data) } };
 }
 
-function presentOrder(content: TargetsContent): DirectorOrder | null {
-  const [only] = content.targets;
+function presentOrder(orders: Orders): DirectorOrder | null {
+  const [only] = Object.entries(orders);
   if (only === undefined) return null;
   const [targetPath, { length, hashes, custom }] = only;
   return { targetPath, length, sha256: hashes.sha256, custom: decodeDirectorCustom(custom) };

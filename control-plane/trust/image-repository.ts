@@ -1,172 +1,232 @@
-// The Image repository: what may exist, signed. Invariants: a target path never changes its bytes; a release
-// never goes away, a measurement target may; the floor of a model only rises; one publish at a time, and a
-// reader sees a publish whole or not at all.
+// The Image repository: what may exist, signed by authors, and what the pipeline made of it. Invariants: a target path
+// never changes its bytes; a release never goes away, a measurement target may; the floor of a model only rises.
 // Source: TUF 1.0; Uptane Standard 2.1, section 5.4 (Image repository).
 
-import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import { HoldfastError } from '#protocol/errors.ts';
-import { modelNameSchema, sha256Schema } from '#protocol/identifiers.ts';
-import { isMeasureTargetPath, measureCustomSchema, type MeasureCustom } from '#protocol/measurement.ts';
+import { modelNameSchema } from '#protocol/identifiers.ts';
+import { isMeasureTargetPath } from '#protocol/measurement.ts';
 import { imageCustomSchema } from '#protocol/release.ts';
-import type { ImageCustom } from '#protocol/release.ts';
+import {
+  MEASUREMENTS_ROLE,
+  PIPELINE_ROLE,
+  isAuthorRole,
+  sourceTargetPath,
+  teamOfRole,
+  type AuthorSignature,
+  type TrustKey,
+} from '#protocol/trust.ts';
+import { entryIn, hasPipeline, lookUp, teamDelegationOf } from './delegations.ts';
+import { authorFieldsOf, authorityOf, type TargetEntry, type TargetsDocument } from './documents.ts';
 import { makeDirectoryDurably } from './durable-files.ts';
-import type { KeyStore } from './key-store.ts';
-import { MetadataRepository } from './metadata-repository.ts';
-import { openRoot } from './root-metadata.ts';
-import type { TargetEntry, TargetsContent } from './signed-metadata.ts';
+import { emptyTargets } from './image-plan.ts';
+import { ImageRoles, type ImageDocuments, type ImageRolesOptions } from './image-roles.ts';
+import { entryOf, kindOfPath, modelOfPath, withTarget, type NewTarget } from './image-targets.ts';
+import type { RoleKey } from './keys/role-key.ts';
+import { withFloor } from './model-floors.ts';
 
-const DAY_MS = 86_400_000;
-const LIFETIMES = { targetsMs: 365 * DAY_MS, snapshotMs: 30 * DAY_MS, timestampMs: 7 * DAY_MS };
-const TARGET_PATH = /^[a-z0-9][a-z0-9._-]{0,127}(?:\/[a-z0-9][a-z0-9._-]{0,127}){1,7}$/;
+export type { NewTarget } from './image-targets.ts';
+export type Placed = 'published' | 'staged';
 
-/** A release, or under `<model>/<version>/candidates/` what devices may time and never serve. */
-export type NewTarget = { readonly path: string; readonly custom: ImageCustom | MeasureCustom } & (
-  | { readonly bytes: Uint8Array }
-  | { readonly length: number; readonly sha256: string }
-);
+export interface AuthorRole {
+  readonly role: string;
+  readonly keys: TrustKey[];
+  readonly threshold: number;
+  readonly authorSignature: AuthorSignature;
+}
 
 export class ImageRepository {
-  readonly #metadata: MetadataRepository;
+  readonly roles: ImageRoles;
   readonly #now: () => Date;
-  /** The newest root metadata, given to devices when they enrol. */
-  readonly trustedRoot: string;
 
-  private constructor(metadata: MetadataRepository, trustedRoot: string, now: () => Date) {
-    this.#metadata = metadata;
+  private constructor(roles: ImageRoles, now: () => Date) {
+    this.roles = roles;
     this.#now = now;
-    this.trustedRoot = trustedRoot;
   }
 
-  static async open(options: {
-    directory: string;
-    keyStore: KeyStore;
-    now: () => Date;
-  }): Promise<ImageRepository> {
-    const { directory, keyStore, now } = options;
-    await makeDirectoryDurably(directory);
-    const root = await openRoot({ directory, keyStore, prefix: 'image', now });
-    const metadata = await MetadataRepository.open({
-      directory,
-      keys: root.keys,
-      lifetimes: LIFETIMES,
-      stamp: {},
-      now,
-    });
-    return new ImageRepository(metadata, root.bytes.toString('utf8'), now);
+  /** Makes the repository on first start, with keys of the control plane for all roles. Errors: `state-corrupt`. */
+  static async open(options: ImageRolesOptions): Promise<ImageRepository> {
+    await makeDirectoryDurably(options.directory);
+    return new ImageRepository(await ImageRoles.open(options), options.now);
   }
 
-  /** Publishes a target. The same again changes nothing; other bytes under a path are `version-exists`. */
-  async addTarget(target: NewTarget): Promise<void> {
-    const entry = targetEntry(target);
-    await this.#metadata.publish((content) => {
-      const present = content.targets.get(target.path);
-      if (present === undefined)
-        return { ...content, targets: new Map(content.targets).set(target.path, entry) };
-      if (isDeepStrictEqual(present, entry)) return null;
-      throw new HoldfastError('version-exists', `${target.path} is signed already, with other bytes`, {
-        hint: 'Signed targets never change; make a new version.',
-      });
+  /** The newest root metadata, given to devices when they enrol. */
+  get trustedRoot(): string {
+    return this.roles.state.root.bytes.toString('utf8');
+  }
+
+  /** Whether the control plane may sign variants of what authors signed. */
+  get hasPipeline(): boolean {
+    return hasPipeline(this.#published().get('targets'));
+  }
+
+  /** Signs for the control plane what it made. Errors: `conflict` under the strict policy. */
+  pipelineKey(): RoleKey {
+    const keys = authorityOf(this.#published().get('targets'), PIPELINE_ROLE)?.keys ?? [];
+    const key = this.roles.held.find(keys);
+    if (key !== undefined) return key;
+    throw new HoldfastError('conflict', 'the control plane signs no variants here', {
+      hint: 'the strict policy is in force: the authors of a model sign its variants',
     });
+  }
+
+  /** The team whose models it is of; null when it is of no team. */
+  teamOf(model: string): string | null {
+    const delegation = teamDelegationOf(this.#published().get('targets'), model);
+    return delegation === undefined ? null : teamOfRole(delegation.name);
+  }
+
+  /** Who signs the sources of a model: the first team whose patterns match, else targets. */
+  authorRoleOf(model: string): AuthorRole {
+    const { root } = this.roles.state;
+    const targets = this.#published().get('targets');
+    const role = teamDelegationOf(targets, model)?.name ?? 'targets';
+    const authority = authorityOf(role === 'targets' ? root.signed : targets, role);
+    const policies = targets === undefined ? {} : authorFieldsOf(targets).authorSignatures;
+    return {
+      role,
+      keys: [...(authority?.keys ?? [])],
+      threshold: authority?.threshold ?? 1,
+      authorSignature: Object.hasOwn(policies, role) ? (policies[role] ?? 'none') : 'none',
+    };
+  }
+
+  /** Signs what authors made of one model, or lets it wait for them. Errors: `bad-request`, `version-exists`. */
+  async addAuthorTargets(model: string, targets: readonly NewTarget[]): Promise<Placed> {
+    const { role } = this.authorRoleOf(model);
+    for (const { path } of targets) {
+      if (modelOfPath(path) === model) continue;
+      throw new HoldfastError('bad-request', `${path} is no target of ${model}`);
+    }
+    return await this.#add(role, targets, ['source', 'author-signature', 'release']);
+  }
+
+  /** Signs a variant. Errors: `signature-missing` when it names no source that authors signed, `version-exists`. */
+  async addRelease(target: NewTarget): Promise<Placed> {
+    if (!this.hasPipeline) return await this.addAuthorTargets(modelOfPath(target.path), [target]);
+    this.#assertSource(target);
+    return await this.#add(PIPELINE_ROLE, [target], ['release']);
+  }
+
+  /** Lets devices time a candidate. Errors: `bad-request`, `version-exists`. */
+  async addMeasurement(target: NewTarget): Promise<void> {
+    await this.#add(MEASUREMENTS_ROLE, [target], ['measurement']);
   }
 
   /** Takes measurement targets away, all of them or the one named; a release never goes. Answers their digests. */
   async withdrawMeasurements(only?: string): Promise<string[]> {
     const withdrawn: string[] = [];
-    await this.#metadata.publish((content) => {
-      const kept = new Map(content.targets);
-      for (const [path, { hashes }] of content.targets) {
-        if (!isMeasureTargetPath(path) || (only !== undefined && path !== only)) continue;
-        kept.delete(path);
+    await this.roles.edit(({ roles }) => {
+      const document = roles.get(MEASUREMENTS_ROLE);
+      const gone = Object.entries(document?.targets ?? {}).filter(
+        ([path]) => isMeasureTargetPath(path) && (only === undefined || path === only),
+      );
+      if (document === undefined || gone.length === 0) return new Map();
+      const targets = { ...document.targets };
+      for (const [path, { hashes }] of gone) {
+        delete targets[path];
         withdrawn.push(hashes.sha256);
       }
-      return withdrawn.length === 0 ? null : { ...content, targets: kept };
+      return new Map([[MEASUREMENTS_ROLE, { ...document, targets }]]);
     });
     return withdrawn;
   }
 
   /** Lowest release counter of the model that devices still accept; 0 when none was signed. */
   floor(model: string): number {
-    return floors(this.#metadata.content).get(model) ?? 0;
+    const published = this.#published();
+    const fieldsOf = (role: string | undefined) => {
+      const document = role === undefined ? undefined : published.get(role);
+      return document === undefined ? {} : authorFieldsOf(document).floors;
+    };
+    const team = teamDelegationOf(published.get('targets'), model)?.name;
+    const floors = [fieldsOf('targets'), fieldsOf(team)];
+    return Math.max(...floors.map((of) => (Object.hasOwn(of, model) ? (of[model] ?? 0) : 0)));
   }
 
   /** Raises the floor of a model. Errors: `conflict` for a lower one, `not-found` above every signed release. */
-  async setFloor(model: string, releaseCounter: number): Promise<void> {
+  async setFloor(model: string, releaseCounter: number): Promise<Placed> {
     modelNameSchema.parse(model);
-    await this.#metadata.publish((content) => {
-      const present = floors(content).get(model) ?? 0;
-      if (present === releaseCounter) return null;
-      if (releaseCounter < present) {
-        throw new HoldfastError(
-          'conflict',
-          `the floor of ${model} is ${present}; it cannot go down to ${releaseCounter}`,
-          {
-            hint: 'Sign a new version of the model with a higher release counter.',
-          },
-        );
-      }
-      if (releaseCounter > highestCounter(content, model)) {
-        throw new HoldfastError(
-          'not-found',
-          `no signed release of ${model} has a counter of ${releaseCounter} or more`,
-          {
-            hint: 'Choose the counter of a signed release, or no device could run the model.',
-          },
-        );
-      }
-      const raised = new Map(floors(content)).set(model, releaseCounter);
-      return { ...content, extra: { ...content.extra, floors: Object.fromEntries(raised) } };
+    const highest = this.highestCounter(model);
+    await this.roles.edit((documents) => {
+      const targets = documents.roles.get('targets') ?? emptyTargets();
+      const raised = withFloor(targets, model, releaseCounter, highest);
+      return raised === targets ? new Map() : new Map([['targets', raised]]);
     });
+    return this.floor(model) >= releaseCounter ? 'published' : 'staged';
+  }
+
+  /** The contract that authors signed as a version; undefined when they have not, or what they signed still waits. */
+  source(model: string, version: number): TargetEntry | undefined {
+    const found = lookUp(this.#published(), sourceTargetPath(model, version));
+    return found !== null && isAuthorRole(found.role) ? found.entry : undefined;
   }
 
   target(path: string): TargetEntry | undefined {
-    return this.#metadata.content.targets.get(path);
+    return lookUp(this.#published(), path)?.entry;
+  }
+
+  /** The role that clients take a published target from. */
+  roleOf(path: string): string | null {
+    return lookUp(this.#published(), path)?.role ?? null;
   }
 
   /** Signs anew what has less than half of its life left; true when there was something. */
   resign(now: Date = this.#now()): Promise<boolean> {
-    return this.#metadata.resign(now);
+    return this.roles.resign(now);
   }
 
   /** Bytes of a metadata file by its exact name; null for every other name. */
   readImageFile(name: string): Promise<Buffer | null> {
-    return this.#metadata.read(name);
+    return this.roles.read(name);
   }
-}
 
-function targetEntry(target: NewTarget): TargetEntry {
-  if (!TARGET_PATH.test(target.path)) {
-    throw new HoldfastError('bad-request', `${target.path} is no target path`, {
-      hint: 'Use <model>/<version>/<profile>.json.',
+  #published(): ReadonlyMap<string, TargetsDocument> {
+    return new Map([...this.roles.state.published].map(([role, { signed }]) => [role, signed]));
+  }
+
+  async #add(
+    role: string,
+    targets: readonly NewTarget[],
+    kinds: Parameters<typeof entryOf>[1],
+  ): Promise<Placed> {
+    const entries = targets.map((target) => [target.path, entryOf(target, kinds)] as const);
+    await this.roles.edit(({ roles }: ImageDocuments) => {
+      const before = roles.get(role) ?? emptyTargets();
+      const after = entries.reduce(
+        (document, [path, entry]) => withTarget(roles, document, path, entry),
+        before,
+      );
+      return after === before ? new Map() : new Map([[role, after]]);
     });
+    const published = this.#published().get(role);
+    return entries.every(([path]) => entryIn(published, path) !== undefined) ? 'published' : 'staged';
   }
-  const { length, sha256 } =
-    'bytes' in target
-      ? { length: target.bytes.length, sha256: createHash('sha256').update(target.bytes).digest('hex') }
-      : target;
-  if (!Number.isSafeInteger(length) || length < 0 || !sha256Schema.safeParse(sha256).success) {
-    throw new HoldfastError('bad-request', `${target.path} has no usable length and sha256`);
-  }
-  const isMeasurement = isMeasureTargetPath(target.path);
-  const custom = (isMeasurement ? measureCustomSchema : imageCustomSchema).safeParse(target.custom);
-  if (!custom.success) {
-    const missing = isMeasurement ? 'purpose to measure' : 'release counter';
-    throw new HoldfastError('bad-request', `${target.path} has no usable profile and ${missing}`, {
-      cause: custom.error,
-    });
-  }
-  return { length, hashes: { sha256 }, custom: custom.data };
-}
 
-function floors(content: TargetsContent): ReadonlyMap<string, number> {
-  return new Map(Object.entries((content.extra.floors ?? {}) as Record<string, number>));
-}
-
-function highestCounter(content: TargetsContent, model: string): number {
-  let highest = 0;
-  for (const [path, { custom }] of content.targets) {
-    if (path.startsWith(`${model}/`) && !isMeasureTargetPath(path))
-      highest = Math.max(highest, imageCustomSchema.parse(custom).releaseCounter);
+  #assertSource({ path, custom }: NewTarget): void {
+    const [model = '', version = ''] = path.split('/');
+    const source = this.source(model, Number(version));
+    const named = 'sourceSha256' in custom ? custom.sourceSha256 : undefined;
+    if (kindOfPath(path) !== 'release' || (source !== undefined && source.hashes.sha256 === named)) return;
+    throw new HoldfastError(
+      'signature-missing',
+      source === undefined
+        ? `no author signed version ${version} of ${model}`
+        : `${path} does not name the source that the authors of ${model} signed`,
+      {
+        hint: 'The authors of a model sign its version first; `holdfast trust status` shows what waits for them.',
+      },
+    );
   }
-  return highest;
+
+  /** Of the model's signed releases; 0 when there is none. */
+  highestCounter(model: string): number {
+    let highest = 0;
+    for (const document of this.#published().values()) {
+      for (const [path, { custom }] of Object.entries(document.targets)) {
+        if (modelOfPath(path) === model && kindOfPath(path) === 'release')
+          highest = Math.max(highest, imageCustomSchema.parse(custom).releaseCounter);
+      }
+    }
+    return highest;
+  }
 }

@@ -67,6 +67,35 @@ export async function issueAuthority(
   });
 }
 
+/**
+ * The key of a new authority, certified by the one before. It has the same name as its issuer, so it is self-issued and
+ * does not count towards the issuer's path length of 0 (RFC 5280, sections 3.2 and 6.1.4).
+ */
+export async function issueCross(
+  issuer: Authority,
+  next: X509Certificate,
+  now: Date,
+): Promise<X509Certificate> {
+  const { x509, certificate, privateKey } = issuer;
+  const { keyCertSign, cRLSign } = x509.KeyUsageFlags;
+  return await x509.X509CertificateGenerator.create({
+    serialNumber: randomSerial(),
+    subject: next.subjectName,
+    issuer: certificate.subjectName,
+    notBefore: new Date(now.getTime() - BACKDATE_MS),
+    notAfter: new Date(Math.min(next.notAfter.getTime(), certificate.notAfter.getTime())),
+    publicKey: next.publicKey,
+    signingKey: privateKey,
+    signingAlgorithm: P256,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(keyCertSign | cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(next.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(certificate.publicKey),
+    ],
+  });
+}
+
 /** PEM with a line end, so that certificates can be put one after another. */
 export function certificatePem(certificate: X509Certificate): string {
   return `${certificate.toString('pem')}\n`;

@@ -1,65 +1,51 @@
 // Reads back what a repository has published: the signed timestamp, and what it names by length and hash.
-// Invariant: a state that comes out of here is whole and was signed with the keys at hand.
+// Invariant: a state that comes out of here is whole and was signed with keys that a root of the repository names.
 
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Metadata, MetadataKind } from '@tufjs/models';
-import type { MetaFile, Snapshot, Timestamp } from '@tufjs/models';
-import { z } from 'zod';
 import { HoldfastError } from '#protocol/errors.ts';
+import {
+  authorityOf,
+  readSigned,
+  type FileMeta,
+  type RootDocument,
+  type RootRole,
+  type SignedFile,
+  type SnapshotDocument,
+  type TargetsDocument,
+  type TimestampDocument,
+} from './documents.ts';
 import { readFileIfPresent } from './durable-files.ts';
-import type { RoleKey } from './key-store.ts';
-import type { RoleKeys } from './root-metadata.ts';
-import type { JsonObject, SignedFile, TargetEntry, TargetsContent } from './signed-metadata.ts';
+import { bytesToSign, isEnough, rightSignatures } from './signatures.ts';
 
 export interface Published {
-  readonly content: TargetsContent;
-  readonly targets: SignedFile;
-  readonly snapshot: SignedFile;
-  readonly timestamp: SignedFile;
+  /** `targets` and every role below it that ever was in a snapshot. */
+  readonly roles: ReadonlyMap<string, SignedFile<TargetsDocument>>;
+  readonly snapshot: SignedFile<SnapshotDocument>;
+  readonly timestamp: SignedFile<TimestampDocument>;
 }
 
-const jsonObject = z.record(z.string(), z.json()) as z.ZodType<JsonObject>;
-const targetsSchema = z.object({
-  signed: z.object({
-    version: z.int().min(1),
-    expires: z.iso.datetime(),
-    holdfast: jsonObject,
-    targets: z.record(
-      z.string(),
-      z.object({
-        length: z.int().min(0),
-        hashes: z.object({ sha256: z.string() }),
-        custom: jsonObject,
-      }),
-    ),
-  }),
-});
-
 /** Null when nothing was published yet. Throws `state-corrupt` for what is torn or not ours. */
-export async function readPublished(directory: string, keys: RoleKeys): Promise<Published | null> {
+export async function readPublished(
+  directory: string,
+  roots: readonly RootDocument[],
+): Promise<Published | null> {
   const timestampBytes = await readFileIfPresent(join(directory, 'timestamp.json'));
   if (timestampBytes === null) return null;
   try {
-    const timestamp = Metadata.fromJSON(MetadataKind.Timestamp, parse(timestampBytes));
-    verify(timestamp, keys.timestamp);
-    const { snapshotMeta } = timestamp.signed;
-    const snapshotBytes = await readNamed(directory, 'snapshot', snapshotMeta);
-    const snapshot = Metadata.fromJSON(MetadataKind.Snapshot, parse(snapshotBytes));
-    verify(snapshot, keys.snapshot);
-    const targetsMeta = snapshot.signed.meta['targets.json'];
-    if (targetsMeta === undefined) throw new TypeError('the snapshot names no targets');
-    const targetsBytes = await readNamed(directory, 'targets', targetsMeta);
-    const { signed } = targetsSchema.parse(parse(targetsBytes));
-    return {
-      content: {
-        targets: new Map<string, TargetEntry>(Object.entries(signed.targets)),
-        extra: signed.holdfast,
-      },
-      targets: signedFile(signed, targetsBytes),
-      snapshot: signedFile(snapshot.signed, snapshotBytes),
-      timestamp: signedFile(timestamp.signed, timestampBytes),
-    };
+    const timestamp = readSigned('timestamp', timestampBytes);
+    assertSigned(roots, 'timestamp', timestamp);
+    const snapshotBytes = await readNamed(directory, 'snapshot', timestamp.signed.meta['snapshot.json']);
+    const snapshot = readSigned('snapshot', snapshotBytes);
+    assertSigned(roots, 'snapshot', snapshot);
+    const roles = new Map<string, SignedFile<TargetsDocument>>();
+    for (const [name, meta] of Object.entries(snapshot.signed.meta)) {
+      const role = name.replace(/\.json$/, '');
+      roles.set(role, readSigned('targets', await readNamed(directory, role, meta)));
+    }
+    if (!roles.has('targets')) throw new TypeError('the snapshot names no targets');
+    return { roles, snapshot, timestamp };
   } catch (cause) {
     throw new HoldfastError('state-corrupt', `the signed metadata in ${directory} is not whole`, {
       hint: 'Restore the trust folder as a whole (keys and metadata) from its newest backup.',
@@ -68,20 +54,28 @@ export async function readPublished(directory: string, keys: RoleKeys): Promise<
   }
 }
 
-async function readNamed(directory: string, role: string, meta: MetaFile): Promise<Buffer> {
-  const bytes = await readFile(join(directory, `${meta.version}.${role}.json`));
-  meta.verify(bytes);
-  return bytes;
+async function readNamed(
+  directory: string,
+  role: string,
+  { version, length, hashes }: FileMeta,
+): Promise<Buffer> {
+  const name = `${version}.${role}.json`;
+  const bytes = await readFile(join(directory, name));
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if (bytes.length === length && sha256 === hashes.sha256) return bytes;
+  throw new TypeError(`${name} has other bytes than were signed`);
 }
 
-function verify(metadata: Metadata<Timestamp> | Metadata<Snapshot>, key: RoleKey): void {
-  key.publicKey.verifySignature(metadata);
-}
-
-function parse(bytes: Buffer): JsonObject {
-  return jsonObject.parse(JSON.parse(bytes.toString('utf8')));
-}
-
-function signedFile(signed: { version: number; expires: string }, bytes: Buffer): SignedFile {
-  return { version: signed.version, expiresAtMs: Date.parse(signed.expires), bytes };
+/** Also by keys that were replaced since: a rotation that was cut off leaves such metadata. */
+function assertSigned(
+  roots: readonly RootDocument[],
+  role: RootRole,
+  { signed, signatures }: SignedFile,
+): void {
+  const bytes = bytesToSign(signed);
+  const isSigned = roots.some((root) => {
+    const authority = authorityOf(root, role);
+    return isEnough(authority, rightSignatures([authority], bytes, signatures));
+  });
+  if (!isSigned) throw new TypeError(`the ${role} is not signed with a key of the root`);
 }

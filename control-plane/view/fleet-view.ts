@@ -2,6 +2,8 @@
 
 import type { Device } from '#protocol/api.ts';
 import { isDeploymentEnded } from '#protocol/deployment.ts';
+import type { DeviceState } from '#protocol/device-state.ts';
+import { keyFingerprint } from '#protocol/key-fingerprint.ts';
 import { agoInWords, reasonInWords, stateTone, type Tone } from './words.ts';
 
 export interface FleetRow {
@@ -43,6 +45,17 @@ export function fleetView(devices: readonly Device[], nowMs: number): FleetView 
   };
 }
 
+const STATE_TONES: Readonly<Record<Exclude<DeviceState, 'active'>, Tone>> = {
+  pending: 'attention',
+  quarantined: 'attention',
+  revoked: 'idle',
+  decommissioned: 'idle',
+};
+
+function waits({ keySha256 }: Device): string | null {
+  return keySha256 === null ? null : `waits for approval; key ${keyFingerprint(keySha256)}`;
+}
+
 export function fleetRow(device: Device, nowMs: number): FleetRow {
   const active = device.reported?.active ?? null;
   const deployment = device.reported?.deployment ?? null;
@@ -57,6 +70,14 @@ export function fleetRow(device: Device, nowMs: number): FleetRow {
     ordered: desired === running ? null : desired,
     labels: Object.entries(device.labels).map(([key, value]) => `${key}=${value}`).join(' '), // prettier-ignore
   };
+  if (device.state !== 'active') {
+    return {
+      ...base,
+      state: device.state,
+      tone: STATE_TONES[device.state],
+      why: device.decision?.reason ?? waits(device),
+    };
+  }
   if (!device.online) return { ...base, state: 'offline', tone: 'attention', why: `last seen ${base.seen}` };
   if (deployment === null)
     return {

@@ -62,6 +62,8 @@ const REASONS: Readonly<Record<DeploymentReason, string>> = {
   superseded: 'a newer order came',
   cancelled: 'it was cancelled',
   'local-rollback': 'it was rolled back at the device',
+  'device-quarantined': 'the device is quarantined',
+  'device-revoked': 'the device is out',
   internal: 'something went wrong inside Holdfast',
 };
 

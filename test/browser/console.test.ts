@@ -69,6 +69,20 @@ describe.skipIf(skipWithout('Chromium', executablePath, 'install the package chr
       await fresh.close();
     });
 
+    it('makes a token, with which somebody else gets in, and sees what she may not', async () => {
+      await page.getByRole('link', { name: 'Access', exact: true }).click();
+      await page.getByLabel('Name').fill('wallboard');
+      await page.getByRole('button', { name: 'Make it' }).click();
+      const token = await page.locator('code.secret').innerText();
+      const context = await browser.newContext();
+      const other = await context.newPage();
+      await other.goto(`${fleet.server}/#token=${token}`);
+      await other.getByRole('link', { name: 'wallboard viewer' }).click();
+      await other.getByText('To make tokens needs the role admin').waitFor();
+      await context.close();
+      await page.getByRole('link', { name: 'Fleet', exact: true }).click();
+    });
+
     it('shows a device as soon as it enrols, without a reload', async () => {
       await fleet.startAgent('edge-1', PROFILES[0] as string);
       await page.getByRole('row', { name: /edge-1/ }).waitFor();

@@ -1,4 +1,5 @@
-// Writes docs/api/openapi.json: what a control plane of this checkout serves at /api/v1/openapi.json.
+// Writes docs/api/openapi.json, what a control plane of this checkout serves at /api/v1/openapi.json, and
+// docs/access.md, who may do what of it.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,8 +9,10 @@ import { readConfig } from '#control-plane/config.ts';
 import { createLogger } from '#control-plane/logger.ts';
 import { packageVersion } from '#control-plane/package-version.ts';
 import { startControlPlane } from '#control-plane/start-control-plane.ts';
+import { accessPage } from './access-page.ts';
 
 const OPENAPI_PATH = fileURLToPath(new URL('../../docs/api/openapi.json', import.meta.url));
+const ACCESS_PATH = fileURLToPath(new URL('../../docs/access.md', import.meta.url));
 
 const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-openapi-'));
 try {
@@ -22,8 +25,10 @@ try {
   });
   const answer = await fetch(`${plane.httpUrl}/api/v1/openapi.json`);
   await mkdir(dirname(OPENAPI_PATH), { recursive: true });
-  await writeFile(OPENAPI_PATH, `${JSON.stringify(await answer.json(), null, 2)}\n`);
-  console.log(`wrote ${OPENAPI_PATH}`);
+  const document: unknown = await answer.json();
+  await writeFile(OPENAPI_PATH, `${JSON.stringify(document, null, 2)}\n`);
+  await writeFile(ACCESS_PATH, accessPage(document));
+  console.log(`wrote ${OPENAPI_PATH} and ${ACCESS_PATH}`);
 } finally {
   await rm(dataDir, { recursive: true, force: true });
 }

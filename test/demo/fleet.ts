@@ -6,7 +6,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ApiClient } from '#control-plane/cli/api-client.ts';
-import { claimSchema } from '#protocol/api.ts';
+import { claimSchema } from '#protocol/claims.ts';
 import { ManagedProcess } from './managed-process.ts';
 
 const READY_TIMEOUT_MS = 60_000;

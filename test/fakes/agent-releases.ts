@@ -85,6 +85,8 @@ export function anOrder(words: OrderWords, manifest = aManifest(words.version)):
       policy: { ...DEFAULT_DEPLOYMENT_POLICY, ...words.policy },
     },
     floor: 0,
+    sourceSha256: null,
+    authorSignature: null,
   };
 }
 

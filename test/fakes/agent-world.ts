@@ -5,10 +5,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { verifyAuthorSignature } from '#agent/adapters/author-signature.ts';
 import { verifyManifest } from '#agent/adapters/verify-manifest.ts';
 import type { JournalState } from '#agent/ports/journal.ts';
 import type { MeasurementVerifier } from '#agent/ports/measurement-verifier.ts';
-import type { ReleaseVerifier, VerifiedOrder } from '#agent/ports/release-verifier.ts';
+import type { RefreshOptions, ReleaseVerifier, VerifiedOrder } from '#agent/ports/release-verifier.ts';
 import type { InferResult } from '#agent/ports/runtime.ts';
 import type { SystemSnapshot } from '#agent/ports/system-probe.ts';
 import { JournalKeeper } from '#agent/supervisor/journal-keeper.ts';
@@ -42,6 +43,8 @@ const PATIENCE_MS = 5_000;
 class ScriptedVerifier implements ReleaseVerifier, MeasurementVerifier {
   order: VerifiedOrder | null = null;
   failure: Error | null = null;
+  /** Asked instead, when there is one. */
+  real: ReleaseVerifier | null = null;
   looks = 0;
   /** Measurement targets by path. */
   readonly signed = new Map<string, BlobRef>();
@@ -52,8 +55,9 @@ class ScriptedVerifier implements ReleaseVerifier, MeasurementVerifier {
     return await Promise.resolve(signed);
   }
 
-  async refresh(): Promise<VerifiedOrder | null> {
+  async refresh(options: RefreshOptions): Promise<VerifiedOrder | null> {
     this.looks++;
+    if (this.real !== null) return await this.real.refresh(options);
     await Promise.resolve();
     if (this.failure !== null) throw this.failure;
     return this.order;
@@ -104,6 +108,7 @@ export class AgentWorld {
       candidates: this.candidates,
       verifier: this.verifier,
       readManifest: verifyManifest,
+      checkAuthorSignature: verifyAuthorSignature,
       runtime: this.runtime,
       probe: { snapshot: () => Promise.resolve(this.snapshot), throttleEpoch: () => 0 },
       clock: this.clock,

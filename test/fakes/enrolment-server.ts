@@ -2,12 +2,17 @@
 // can be spoiled; what the control plane really decides is tested with it.
 
 import { once } from 'node:events';
-import { createServer as createHttp, type RequestListener, type Server } from 'node:http';
+import {
+  createServer as createHttp,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { formatClaimToken } from '#protocol/claim-token.ts';
-import { ERROR_STATUS, type ErrorCode } from '#protocol/errors.ts';
+import { ERROR_STATUS, HoldfastError, type ErrorCode } from '#protocol/errors.ts';
 import type { FleetTls } from './fleet-tls.ts';
 
 export interface EnrolBody {
@@ -23,6 +28,10 @@ export class EnrolmentServer {
   readonly spoiled: (ErrorCode | 'lost')[] = [];
   /** What the public server says the authority is. */
   caPem: string;
+  /** What the gateway says of the device that asks how it stands, or refuses it with. */
+  standing: { state?: 'active' | 'quarantined'; isRenewalDue?: boolean } | HoldfastError = {};
+  looks = 0;
+  renewals = 0;
   readonly #tls: FleetTls;
   #public: Server | null = null;
   #gatewayUrl = '';
@@ -35,6 +44,10 @@ export class EnrolmentServer {
       secret: 's'.repeat(43),
       caSpkiSha256: tls.ca.spkiSha256(),
     });
+  }
+
+  get bundlePem(): string {
+    return this.#tls.ca.bundlePem;
   }
 
   /** Ends with the test. */
@@ -62,34 +75,42 @@ export class EnrolmentServer {
 
   readonly #gateway: RequestListener = async (request, response) => {
     const text = (await request.toArray()).join('');
-    const body = JSON.parse(text) as EnrolBody;
-    const spoil = this.spoiled.shift();
-    if (spoil !== undefined && spoil !== 'lost') {
-      const status = ERROR_STATUS[spoil];
-      const problem = {
-        type: 'x',
-        title: 'x',
-        status,
-        code: spoil,
-        detail: `refused: ${spoil}`,
-        hint: 'make a new one',
-      };
-      response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem));
+    response.setHeader('content-type', 'application/json');
+    if (request.url === '/standing') {
+      this.looks++;
+      if (this.standing instanceof HoldfastError) return refuse(response, this.standing);
+      response.end(
+        JSON.stringify({ state: 'active', isRenewalDue: false, caPem: this.bundlePem, ...this.standing }),
+      );
       return;
     }
-    this.enrolled.push(body);
+    const spoil = this.spoiled.shift();
+    if (spoil !== undefined && spoil !== 'lost') {
+      return refuse(response, new HoldfastError(spoil, `refused: ${spoil}`, { hint: 'make a new one' }));
+    }
+    const isRenewal = request.url === '/renew';
+    if (isRenewal) this.renewals++;
+    else this.enrolled.push(JSON.parse(text) as EnrolBody);
+    const { csrPem } = JSON.parse(text) as { csrPem: string };
     const deviceId = 'gate-1';
-    const { certificatePem } = await this.#tls.ca.issueDeviceCertificate({ deviceId, csrPem: body.csrPem });
+    const { certificatePem, expiresAtMs } = await this.#tls.ca.issueDeviceCertificate({ deviceId, csrPem });
     if (spoil === 'lost') {
       response.destroy();
       return;
     }
-    const answer = {
-      deviceId, fleet: 'test', certificatePem, caPem: this.#tls.ca.certificatePem, gatewayUrl: this.#gatewayUrl,
+    const caPem = this.bundlePem;
+    const enrolment = {
+      deviceId, fleet: 'test', certificatePem, caPem, gatewayUrl: this.#gatewayUrl,
       mqttUrl: 'mqtts://127.0.0.1:1', imageRoot: '{}', directorRoot: '{}',
     }; // prettier-ignore
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
+    response.end(JSON.stringify(isRenewal ? { certificatePem, expiresAtMs, caPem } : enrolment));
   };
+}
+
+function refuse(response: ServerResponse, { code, message, hint }: HoldfastError): void {
+  const status = ERROR_STATUS[code];
+  const problem = { type: 'x', title: 'x', status, code, detail: message, hint };
+  response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem));
 }
 
 async function listen(server: Server, port = 0): Promise<number> {

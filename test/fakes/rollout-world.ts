@@ -12,6 +12,7 @@ import { openDatabase, type Store } from '#control-plane/store/database.ts';
 import { createLiveEvents } from '#control-plane/store/live-events.ts';
 import { createRolloutSchema } from '#protocol/api.ts';
 import type { DeploymentState } from '#protocol/deployment.ts';
+import { HoldfastError, type ErrorCode } from '#protocol/errors.ts';
 import type { Evidence } from '#protocol/evidence.ts';
 import type { ReportedBody } from '#protocol/messages.ts';
 
@@ -45,6 +46,8 @@ function reportOf(version: number): ReportedBody {
 export class RolloutWorld implements AsyncDisposable {
   nowMs = 1_000_000;
   readonly orders: GivenOrder[] = [];
+  /** Devices that may have no orders, with the code they are refused with. */
+  readonly refusals = new Map<string, ErrorCode>();
   readonly #failures: unknown[] = [];
   readonly #folder: string;
   #store: Store;
@@ -105,6 +108,9 @@ export class RolloutWorld implements AsyncDisposable {
     const now = (): number => this.nowMs;
     const fleet: OrderGiver = {
       order: (deviceId, { rolloutId, version, policy }) => {
+        const refusal = this.refusals.get(deviceId);
+        if (refusal !== undefined)
+          return Promise.reject(new HoldfastError(refusal, `no orders for ${deviceId}`));
         const seq = this.orders.length + 1;
         this.orders.push({ deviceId, seq, version, mode: policy.mode, rolloutId });
         return Promise.resolve({ seq });
@@ -124,6 +130,8 @@ export class RolloutWorld implements AsyncDisposable {
       .insertInto('devices')
       .values({
         id, profile: 'x86-cpu', json_labels: '{}', online: 1, last_seen_ms: 0, enrolled_at_ms: 0, desired_seq: 0,
+        state: 'active', state_reason: null, state_actor: null, state_at_ms: null, spki_sha256: null,
+        certificate_ca: null, certificate_expires_ms: null,
         desired_model: null, desired_version: null, desired_rollout_id: null, json_order: null, json_desired: null,
         json_reported: JSON.stringify(reportOf(1)), reported_boot: null, reported_seq: 0,
       })

@@ -3,6 +3,7 @@
 
 import { IdentityFiles } from '#agent/adapters/identity-files.ts';
 import { TufVerifier } from '#agent/adapters/tuf-verifier.ts';
+import { errorCodeOf } from '#protocol/errors.ts';
 import { PROFILE, dispatcherOf } from './trust-world.ts';
 
 const [identityFolder = '', directory = ''] = process.argv.slice(2);
@@ -16,6 +17,11 @@ const verifier = new TufVerifier({
   now: () => new Date(),
 });
 for (;;) {
-  const verified = await verifier.refresh({ highestSeq: 0, signal: new AbortController().signal });
-  process.stdout.write(`done ${verified?.order.seq}\n`);
+  try {
+    const verified = await verifier.refresh({ highestSeq: 0, signal: new AbortController().signal });
+    process.stdout.write(`done ${verified?.order.seq}\n`);
+  } catch (error) {
+    // Between two of its requests more was published than the repository keeps.
+    if (errorCodeOf(error) !== 'tuf-unavailable') throw error;
+  }
 }

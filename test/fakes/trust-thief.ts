@@ -2,10 +2,10 @@
 // repository role by role and serves it in place of the real one.
 
 import { createHash } from 'node:crypto';
-import { MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp } from '@tufjs/models';
-import type { RoleKey } from '#control-plane/trust/key-store.ts';
-import { TUF_VERSION, signFile, utcSeconds } from '#control-plane/trust/signed-metadata.ts';
-import type { JsonObject } from '#control-plane/trust/signed-metadata.ts';
+import { MetaFile, Metadata, Root, Snapshot, TargetFile, Targets, Timestamp } from '@tufjs/models';
+import type { RoleKey } from '#control-plane/trust/keys/role-key.ts';
+import { TUF_VERSION, utcSeconds } from '#control-plane/trust/documents.ts';
+import type { JsonObject } from '#control-plane/trust/keys/signed-bytes.ts';
 import type { TrustWorld } from './trust-world.ts';
 
 type Role = 'targets' | 'snapshot' | 'timestamp';
@@ -91,4 +91,13 @@ function metaFile(version: number, bytes: Buffer): MetaFile {
     length: bytes.length,
     hashes: { sha256: createHash('sha256').update(bytes).digest('hex') },
   });
+}
+
+function signFile(
+  signed: Root | Targets | Snapshot | Timestamp,
+  key: RoleKey,
+): { version: number; bytes: Buffer } {
+  const metadata = new Metadata(signed);
+  metadata.sign((bytes) => key.sign(bytes));
+  return { version: signed.version, bytes: Buffer.from(JSON.stringify(metadata.toJSON())) };
 }

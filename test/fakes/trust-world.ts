@@ -11,12 +11,13 @@ import { pinnedHttpsAgent } from '#agent/adapters/pinned-https.ts';
 import { TufVerifier } from '#agent/adapters/tuf-verifier.ts';
 import type { DeviceIdentity } from '#agent/ports/identity-store.ts';
 import type { VerifiedOrder } from '#agent/ports/release-verifier.ts';
-import { KeyStore } from '#control-plane/trust/key-store.ts';
+import { KeyStore } from '#control-plane/trust/keys/key-store.ts';
 import { openTrust } from '#control-plane/trust/open-trust.ts';
 import type { Trust } from '#control-plane/trust/open-trust.ts';
 import type { DirectorOrder } from '#control-plane/trust/director-repository.ts';
 import { DEFAULT_DEPLOYMENT_POLICY } from '#protocol/release.ts';
 import type { DirectorCustom } from '#protocol/release.ts';
+import { sourceTargetPath } from '#protocol/trust.ts';
 import { TufServer } from './tuf-server.ts';
 
 export const PROFILE = 'cpu-small';
@@ -31,6 +32,19 @@ export interface Release {
 export function release(version: number, model = 'digits'): Release {
   const path = `${model}/${version}/${PROFILE}.json`;
   return { path, bytes: Buffer.from(JSON.stringify({ manifest: path })), releaseCounter: version };
+}
+
+/** As authors and then the pipeline sign a version. */
+export async function signRelease({ image }: Pick<Trust, 'image'>, signed: Release): Promise<void> {
+  const { path, bytes, releaseCounter } = signed;
+  const [model = '', version = ''] = path.split('/');
+  const source = Buffer.from(JSON.stringify({ contract: `${model}/${version}` }));
+  const custom = { kind: 'source' } as const;
+  await image.addAuthorTargets(model, [
+    { path: sourceTargetPath(model, Number(version)), bytes: source, custom },
+  ]);
+  const sourceSha256 = createHash('sha256').update(source).digest('hex');
+  await image.addRelease({ path, bytes, custom: { profile: PROFILE, releaseCounter, sourceSha256 } });
 }
 
 export function orderOf(
@@ -61,6 +75,8 @@ export class TrustWorld implements AsyncDisposable {
   readonly server: TufServer;
   /** Time of the control plane and of the devices, unix ms. TLS keeps the machine's own. */
   nowMs: number;
+  /** What the clocks of the devices show, unix ms; the right time unless told. */
+  deviceClockMs: number | null = null;
   readonly #devices: Device[] = [];
 
   private constructor(directory: string, trust: Trust, server: TufServer, nowMs: number) {
@@ -89,7 +105,10 @@ export class TrustWorld implements AsyncDisposable {
     return await KeyStore.open(join(this.directory, 'trust', 'keys'));
   }
 
-  async enrol(deviceId: string, { profile = PROFILE, gatewayUrl = this.server.url } = {}): Promise<Device> {
+  async enrol(
+    deviceId: string,
+    { profile = PROFILE, gatewayUrl = this.server.url, imageRoot = this.trust.image.trustedRoot } = {},
+  ): Promise<Device> {
     const identityFolder = join(this.directory, deviceId, 'identity');
     const identityFiles = new IdentityFiles(identityFolder);
     const csrPem = await identityFiles.createCertificateRequest();
@@ -102,22 +121,21 @@ export class TrustWorld implements AsyncDisposable {
       caPem: this.trust.ca.certificatePem,
       gatewayUrl,
       mqttUrl: 'mqtts://127.0.0.1:1',
-      imageRoot: this.trust.image.trustedRoot,
+      imageRoot,
       directorRoot: this.trust.director.trustedRoot,
     });
     const directory = join(this.directory, deviceId, 'tuf');
     const dispatcher = dispatcherOf(identity);
-    const now = () => new Date(this.nowMs);
+    const now = () => new Date(this.deviceClockMs ?? this.nowMs);
     const verifier = new TufVerifier({ directory, identity, profile, dispatcher, now, fileTimeoutMs: 2_000 });
     const device = new Device({ deviceId, identity, identityFolder, directory, verifier, dispatcher });
     this.#devices.push(device);
     return device;
   }
 
-  /** Signs a release in the Image repository. */
+  /** Signs a release in the Image repository, and before it its source for its authors. */
   async sign(signed: Release): Promise<void> {
-    const { path, bytes, releaseCounter } = signed;
-    await this.trust.image.addTarget({ path, bytes, custom: { profile: PROFILE, releaseCounter } });
+    await signRelease(this.trust, signed);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

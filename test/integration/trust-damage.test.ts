@@ -52,7 +52,7 @@ describe.each([
   'timestamp.json',
   'snapshot.json',
   'targets.json',
-  'generation.json',
+  'generation.seal',
   'memory.json',
 ])('with %s torn', (name) => {
   it.each([0, 1 / 7, 1 / 2, 0.95, 1])('at %f of its length', async (part) => {

@@ -17,7 +17,7 @@ let device: Device;
 
 const verify = (path = PATH) => device.verifier.verifyMeasurement(path, new AbortController().signal);
 const sign = (profile = PROFILE) =>
-  world.trust.image.addTarget({ path: PATH, bytes: BYTES, custom: { profile, purpose: 'measure' } });
+  world.trust.image.addMeasurement({ path: PATH, bytes: BYTES, custom: { profile, purpose: 'measure' } });
 
 beforeEach(async () => {
   world = await TrustWorld.create();

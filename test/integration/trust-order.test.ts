@@ -32,6 +32,8 @@ it('hands over what the Director orders and the authors signed', async () => {
     manifestLengthBytes: wanted.bytes.length,
     order: order.custom,
     floor: 0,
+    sourceSha256: world.trust.image.source('digits', 3)?.hashes.sha256,
+    authorSignature: null,
   });
 });
 

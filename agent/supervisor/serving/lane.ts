@@ -161,5 +161,5 @@ export class Lane {
 
 export function isWorkerLoss(error: unknown): boolean {
   const code = errorCodeOf(error);
-  return code === 'worker-crashed' || code === 'worker-hung';
+  return code === 'worker-crashed' || code === 'worker-hung' || code === 'memory-short';
 }

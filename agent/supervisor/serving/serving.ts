@@ -60,8 +60,8 @@ export class Serving implements AsyncDisposable {
   }
 
   /**
-   * Errors: overloaded (an OverloadedError with retryAfterMs), not-serving, deadline-exceeded, worker-crashed and
-   * worker-hung (both after one retry), bad-request, image-invalid, internal.
+   * Errors: overloaded (an OverloadedError with retryAfterMs), not-serving, deadline-exceeded, worker-crashed,
+   * worker-hung and memory-short (these after one retry), bad-request, image-invalid, internal.
    */
   infer(request: ServeRequest): Promise<ServeAnswer> {
     const active = this.#active;

@@ -1,13 +1,11 @@
 // Brings the manifest, the weights and the golden vectors onto the disk. The manifest comes first: it is
-// checked against the order, and says whether there is room for the rest.
+// checked against the order and its authors' signature, and says whether there is room for the rest.
 
-import { readFile } from 'node:fs/promises';
 import type { BlobRef } from '#protocol/identifiers.ts';
-import type { ReleaseManifest } from '#protocol/release.ts';
 import { hardEvidence } from '../../domain/hard-evidence.ts';
-import { manifestBlobOf } from '../../domain/journal-state.ts';
 import { roomForRelease } from '../../domain/room.ts';
-import { failure, orderOf, type Step, type StepContext } from './step.ts';
+import { fetchManifest } from './fetch-manifest.ts';
+import { failure, type Step, type StepContext } from './step.ts';
 import { roomResult } from './preflight.ts';
 
 export const download: Step = async (context) => {
@@ -26,13 +24,6 @@ export const download: Step = async (context) => {
     return failure(error, { otherwise: 'download-failed', gate: 'digest', atMs: atMs() });
   }
 };
-
-async function fetchManifest(context: StepContext): Promise<ReleaseManifest> {
-  const { deps, signal } = context;
-  const order = orderOf(context);
-  const path = await deps.artifacts.fetch(manifestBlobOf(order), { signal });
-  return deps.readManifest(await readFile(path), order);
-}
 
 async function fetchAll({ deps, signal, onProgress }: StepContext, blobs: readonly BlobRef[]): Promise<void> {
   const totalBytes = blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0);

@@ -22,10 +22,18 @@ import type { Slots } from '../slots.ts';
 /** Reads the manifest's bytes as the release the order names; throws what does not fit. */
 export type ReadManifest = (bytes: Uint8Array, order: VerifiedOrder) => ReleaseManifest;
 
+/** Holds the authors' signature against a manifest that was read; throws what does not fit. */
+export type CheckAuthorSignature = (
+  bundle: Uint8Array,
+  manifest: ReleaseManifest,
+  order: VerifiedOrder,
+) => void;
+
 export interface StepDeps {
   readonly keeper: JournalKeeper;
   readonly artifacts: ArtifactSource;
   readonly readManifest: ReadManifest;
+  readonly checkAuthorSignature: CheckAuthorSignature;
   readonly slots: Slots;
   readonly serving: Serving;
   readonly servingEvents: ServingEvents;
@@ -72,12 +80,14 @@ function reasonOf(error: unknown): DeploymentReason | null {
     case 'download-failed':
       return 'download-failed';
     case 'disk-full':
-    case 'memory-short':
       return 'preflight-failed';
     case 'worker-crashed':
     case 'worker-hung':
+    case 'memory-short':
       return 'worker-crashed';
     case 'contract-invalid':
+    case 'signature-invalid':
+    case 'signature-missing':
     case 'tuf-mismatch':
       return 'metadata-refused';
     case 'model-load-failed':

@@ -1,11 +1,10 @@
-// Reads everything again from the disk: whole digests, the manifest against the signed order, and the
-// release counter against the floor. What is loaded next is what was signed.
+// Reads everything again from the disk: whole digests, the manifest against the signed order, the authors'
+// signature, and the release counter against the floor. What is loaded next is what was signed.
 
-import { readFile } from 'node:fs/promises';
 import { HoldfastError } from '#protocol/errors.ts';
 import { bytesInWords } from '../../domain/bytes-in-words.ts';
 import { hardEvidence } from '../../domain/hard-evidence.ts';
-import { manifestBlobOf } from '../../domain/journal-state.ts';
+import { fetchManifest } from './fetch-manifest.ts';
 import { failure, orderOf, type Step } from './step.ts';
 
 export const verify: Step = async (context) => {
@@ -13,8 +12,7 @@ export const verify: Step = async (context) => {
   const order = orderOf(context);
   const atMs = (): number => deps.clock.nowMs();
   try {
-    const path = await deps.artifacts.fetch(manifestBlobOf(order), { signal });
-    const manifest = deps.readManifest(await readFile(path), order);
+    const manifest = await fetchManifest(context);
     if (manifest.profile !== deps.profile.name) {
       const what = `the release is for profile ${manifest.profile}, this device is ${deps.profile.name}`;
       throw new HoldfastError('tuf-mismatch', what);

@@ -1,10 +1,12 @@
 // Reads the model that a person names, its external data with it, and writes one. The file is the person's own, but
-// it is inspected all the same before it is decoded, unless it has external data.
+// often somebody else's work: it is inspected before it is decoded, and its data files are confined to its folder.
 
-import { readFile } from 'node:fs/promises';
-import { errorCodeOf, HoldfastError } from '#protocol/errors.ts';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { HoldfastError } from '#protocol/errors.ts';
 import { decodeModel, encodeModel } from '../onnx/codec.ts';
 import { inspectOnnx } from '../onnx/inspect.ts';
+import { DEFAULT_ONNX_LIMITS } from '../onnx/limits.ts';
 import { ModelFile } from '../onnx/model-file.ts';
 import { writeModel } from '../onnx/write-model.ts';
 
@@ -14,12 +16,8 @@ import { writeModel } from '../onnx/write-model.ts';
  */
 export async function readModelFile(path: string): Promise<Uint8Array> {
   const bytes = await readBytes(path);
-  try {
-    inspectOnnx(bytes);
-    return bytes;
-  } catch (error) {
-    if (errorCodeOf(error) !== 'onnx-external-data') throw error;
-  }
+  const { usesExternalData } = inspectOnnx(bytes, { ...DEFAULT_ONNX_LIMITS, allowsExternalData: true });
+  if (!usesExternalData) return bytes;
   await using file = await ModelFile.open(path);
   return encodeModel(await file.load());
 }
@@ -39,10 +37,13 @@ export async function writeModelFile(path: string, weights: Uint8Array): Promise
 
 async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    // A pipe is opened without waiting for who writes to it.
+    await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!(await handle.stat()).isFile()) throw new Error('it is no plain file');
+    return await handle.readFile();
   } catch (cause) {
     throw new HoldfastError('bad-config', `${path} cannot be read`, {
-      hint: 'give the path of an ONNX file',
+      hint: 'give the path of an ONNX file, which is under 2 GiB and keeps larger tensors as external data',
       cause,
     });
   }

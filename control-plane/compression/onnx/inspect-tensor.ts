@@ -7,6 +7,7 @@ import { TensorProtoDataLocation } from './onnx-types.ts';
 import { fieldNumber } from './schema.ts';
 import type { FieldBudget, WireField } from './wire.ts';
 import {
+  chargeEntries,
   countScalars,
   forEachVarint,
   malformed,
@@ -35,15 +36,22 @@ const TYPED_FIELDS: ReadonlyMap<number, { field: TypedField; elementBytes: 0 | 4
   [number('int64Data'), { field: 'int64Data', elementBytes: 0 }],
   [number('uint64Data'), { field: 'uint64Data', elementBytes: 0 }],
 ]);
+/** Their entries are decoded to objects; the others to numbers. */
+const LONG_FIELDS: ReadonlySet<TypedField> = new Set(['int64Data', 'uint64Data']);
 const STRING_DATA = number('stringData');
+/** More dimensions no kernel of ONNX Runtime takes. */
+const MAX_RANK = 64;
 
 export interface TensorSummary {
   readonly name: string;
   /** Bytes of data held in the file, whatever field they stand in. */
   readonly dataBytes: number;
+  readonly isExternal: boolean;
 }
 
-interface Seen {
+interface Seen extends TensorSummary {
+  rank: number;
+  isExternal: boolean;
   elements: number;
   dataType: number;
   rawBytes: number | null;
@@ -52,14 +60,20 @@ interface Seen {
   name: string;
 }
 
-/** Checks the tensor in `bytes[start, end)`. Throws `onnx-malformed` or `onnx-external-data`. */
+/**
+ * Checks the tensor in `bytes[start, end)`; of one whose data lies outside, only what is in the file. Throws
+ * `onnx-malformed` or `onnx-external-data`.
+ */
 export function inspectTensor(
   bytes: Uint8Array,
   start: number,
   end: number,
   budget: FieldBudget,
+  allowsExternalData: boolean,
 ): TensorSummary {
   const seen: Seen = {
+    rank: 0,
+    isExternal: false,
     elements: 1,
     dataType: 0,
     rawBytes: null,
@@ -67,19 +81,25 @@ export function inspectTensor(
     dataBytes: 0,
     name: '',
   };
-  for (const field of readFields(bytes, start, end, budget)) readTensorField(bytes, field, seen);
-  checkData(seen);
-  return { name: seen.name, dataBytes: seen.dataBytes };
+  for (const field of readFields(bytes, start, end, budget)) readTensorField(bytes, field, seen, budget);
+  if (seen.isExternal && !allowsExternalData) throw outside(seen.name);
+  if (!seen.isExternal) checkData(seen);
+  return seen;
 }
 
-function readTensorField(bytes: Uint8Array, field: WireField, seen: Seen): void {
+function readTensorField(bytes: Uint8Array, field: WireField, seen: Seen, budget: FieldBudget): void {
   const typed = TYPED_FIELDS.get(field.number);
   if (typed !== undefined) {
-    addEntries(seen, typed.field, countScalars(bytes, field, typed.elementBytes), field.end - field.start);
+    const entries = countScalars(bytes, field, typed.elementBytes);
+    if (LONG_FIELDS.has(typed.field)) chargeEntries(budget, entries);
+    addEntries(seen, typed.field, entries, field.end - field.start);
   } else if (field.number === STRING_DATA) {
     addEntries(seen, 'stringData', 1, field.end - field.start);
   } else if (field.number === FIELD.dims) {
-    forEachVarint(bytes, field, (dim) => (seen.elements = multiply(seen.elements, dim)));
+    forEachVarint(bytes, field, (dim) => {
+      if (++seen.rank > MAX_RANK) throw malformed(`a tensor has more than ${MAX_RANK} dimensions`);
+      seen.elements = multiply(seen.elements, dim);
+    });
   } else if (field.number === FIELD.dataType) {
     seen.dataType = field.value;
   } else if (field.number === FIELD.name) {
@@ -91,10 +111,14 @@ function readTensorField(bytes: Uint8Array, field: WireField, seen: Seen): void 
   } else if (field.number === FIELD.segment) {
     throw malformed('a tensor is split into segments, which no runtime reads');
   } else if (field.number === FIELD.externalData || isExternal(field)) {
-    throw new HoldfastError('onnx-external-data', `tensor "${seen.name}" keeps its data outside the file`, {
-      hint: 'save the model as one file, with all tensors inside (onnx.save without save_as_external_data)',
-    });
+    seen.isExternal = true;
   }
+}
+
+function outside(name: string): HoldfastError {
+  return new HoldfastError('onnx-external-data', `tensor "${name}" keeps its data outside the file`, {
+    hint: 'save the model as one file, with all tensors inside (onnx.save without save_as_external_data)',
+  });
 }
 
 function isExternal(field: WireField): boolean {

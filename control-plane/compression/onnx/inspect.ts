@@ -3,10 +3,11 @@
 // memory by the summary. Source: onnx.proto; the limits are ours.
 
 import { HoldfastError } from '#protocol/errors.ts';
+import { checkFunctions, functionKey, type Calls } from './inspect-functions.ts';
 import { GraphInspection } from './inspect-graph.ts';
 import type { ValueSummary } from './inspect-value-info.ts';
 import { DEFAULT_ONNX_LIMITS, type OnnxLimits } from './limits.ts';
-import { checkOpset } from './opset-check.ts';
+import { checkDomain, checkOpset } from './opset-check.ts';
 import { fieldNumber } from './schema.ts';
 import { malformed, type WireField } from './wire.ts';
 
@@ -22,8 +23,7 @@ export interface OnnxSummary {
   readonly nodeCount: number;
   /** Bytes of tensor data in the file: initializers and Constant nodes. */
   readonly initializerBytes: number;
-  /** Always false: external data is refused. */
-  readonly usesExternalData: false;
+  readonly usesExternalData: boolean;
 }
 
 const MODEL = {
@@ -38,6 +38,8 @@ const OPSET = {
   version: fieldNumber('OperatorSetIdProto', 'version'),
 };
 const FUNCTION = {
+  name: fieldNumber('FunctionProto', 'name'),
+  domain: fieldNumber('FunctionProto', 'domain'),
   node: fieldNumber('FunctionProto', 'node'),
   attributeProto: fieldNumber('FunctionProto', 'attributeProto'),
   opsetImport: fieldNumber('FunctionProto', 'opsetImport'),
@@ -55,18 +57,24 @@ export function inspectOnnx(bytes: Uint8Array, limits: OnnxLimits = DEFAULT_ONNX
   }
   const inspection = new GraphInspection(bytes, limits);
   const opsets = new Map<string, number>();
+  const functions = new Map<string, Calls>();
+  const mainCalls = inspection.calls;
   let irVersion = 0;
   let graphs = 0;
   for (const field of inspection.fields()) {
     if (field.number === MODEL.irVersion) irVersion = field.value;
     else if (field.number === MODEL.opsetImport) readOpset(inspection, field, limits, opsets);
-    else if (field.number === MODEL.functions) readFunction(inspection, field, limits);
+    else if (field.number === MODEL.functions) readFunction(inspection, field, limits, functions);
     else if (field.number === MODEL.trainingInfo) throw malformed('it holds training graphs');
-    else if (field.number === MODEL.graph && ++graphs === 1) inspection.graph(field, 0);
+    else if (field.number === MODEL.graph && ++graphs === 1) {
+      inspection.calls = mainCalls;
+      inspection.mainGraph(field);
+    }
   }
   if (graphs !== 1) throw malformed(graphs === 0 ? 'it holds no graph' : 'it holds more than one graph');
   if (!(irVersion >= 1)) throw malformed('it states no IR version');
   if (!opsets.has('')) throw malformed('it imports no default operator set');
+  checkFunctions(mainCalls, functions, limits);
   return {
     irVersion,
     opsets: Object.fromEntries(opsets),
@@ -75,7 +83,7 @@ export function inspectOnnx(bytes: Uint8Array, limits: OnnxLimits = DEFAULT_ONNX
     opCounts: Object.fromEntries(inspection.opCounts),
     nodeCount: inspection.nodeCount,
     initializerBytes: inspection.tensorBytes,
-    usesExternalData: false,
+    usesExternalData: inspection.usesExternalData,
   };
 }
 
@@ -91,13 +99,29 @@ function readOpset(
     if (field.number === OPSET.domain) domain = inspection.text(field);
     else if (field.number === OPSET.version) version = field.value;
   }
-  opsets.set(checkOpset(domain, version, limits), version);
+  const imported = checkOpset(domain, version, limits);
+  if ((opsets.get(imported) ?? version) !== version)
+    throw malformed('it imports an operator set in two versions');
+  opsets.set(imported, version);
 }
 
-function readFunction(inspection: GraphInspection, functionField: WireField, limits: OnnxLimits): void {
+function readFunction(
+  inspection: GraphInspection,
+  functionField: WireField,
+  limits: OnnxLimits,
+  functions: Map<string, Calls>,
+): void {
+  let name = '';
+  let domain = '';
+  inspection.calls = new Map();
   for (const field of inspection.enter(functionField, 'FunctionProto')) {
-    if (field.number === FUNCTION.node) inspection.node(field, 0);
+    if (field.number === FUNCTION.name) name = inspection.text(field);
+    else if (field.number === FUNCTION.domain) domain = checkDomain(inspection.text(field));
+    else if (field.number === FUNCTION.node) inspection.node(field, 0);
     else if (field.number === FUNCTION.attributeProto) inspection.attribute(field, 0);
     else if (field.number === FUNCTION.opsetImport) readOpset(inspection, field, limits, new Map());
   }
+  const key = functionKey(domain, name);
+  if (functions.has(key)) throw malformed('two functions have the same name');
+  functions.set(key, inspection.calls);
 }

@@ -3,9 +3,9 @@
 import { HoldfastError } from '#protocol/errors.ts';
 import { ALLOWED_DOMAINS, type OnnxLimits } from './limits.ts';
 
-/** Throws `onnx-opset-unsupported` for a domain that ONNX Runtime does not serve. */
-export function checkDomain(domain: string): void {
-  if (ALLOWED_DOMAINS.has(domain)) return;
+/** Answers the domain. Throws `onnx-opset-unsupported` for one that ONNX Runtime does not serve. */
+export function checkDomain(domain: string): string {
+  if (ALLOWED_DOMAINS.has(domain)) return domain;
   throw new HoldfastError('onnx-opset-unsupported', `the model uses operators of the domain "${domain}"`, {
     hint: 'export the model with operators of ai.onnx, ai.onnx.ml or com.microsoft only',
   });
@@ -15,10 +15,10 @@ export function checkDomain(domain: string): void {
 export function checkOpset(domain: string, version: number, limits: OnnxLimits): string {
   checkDomain(domain);
   const isDefault = domain === '' || domain === 'ai.onnx';
-  const [lowest, highest] = isDefault ? [limits.minOpset, limits.maxOpset] : [1, Infinity];
+  const [lowest, highest] = isDefault ? [limits.minOpset, limits.maxOpset] : [1, limits.maxDomainOpset];
   if (version >= lowest && version <= highest) return isDefault ? '' : domain;
   const message = `the model uses operator set ${version} of "${domain || 'ai.onnx'}"`;
   throw new HoldfastError('onnx-opset-unsupported', message, {
-    hint: `export the model with an operator set from ${limits.minOpset} to ${limits.maxOpset}`,
+    hint: `export the model with an operator set from ${lowest} to ${highest}`,
   });
 }

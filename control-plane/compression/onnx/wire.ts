@@ -96,6 +96,23 @@ export function countScalars(bytes: Uint8Array, field: WireField, elementBytes: 
   return count;
 }
 
+/** Takes the entries of a list off the budget: each becomes an object of its own once it is decoded. */
+export function chargeEntries(budget: FieldBudget, entries: number): number {
+  budget.left -= entries;
+  if (budget.left < 0) throw malformed('it has longer lists of integers than the limit');
+  return entries;
+}
+
+/** The bytes of a name as a key: two fields have the same one only when they have the same bytes. */
+export function nameKeyOf(bytes: Uint8Array, field: WireField): string {
+  if (field.wireType !== WIRE_BYTES) throw malformed('a name has the wrong wire type');
+  if (field.end - field.start > MAX_TEXT_BYTES)
+    throw malformed(`a name is longer than ${MAX_TEXT_BYTES} bytes`);
+  return Buffer.from(bytes.buffer, bytes.byteOffset + field.start, field.end - field.start).toString(
+    'latin1',
+  );
+}
+
 /** The text of a string field. Throws `onnx-malformed` for one that is too long or not UTF-8. */
 export function textOf(bytes: Uint8Array, field: WireField): string {
   if (field.wireType !== WIRE_BYTES) throw malformed('a text has the wrong wire type');

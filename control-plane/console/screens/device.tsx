@@ -1,11 +1,13 @@
 import { Link } from 'wouter-preact';
 import { deviceSchema, telemetrySeriesSchema, type TelemetrySeries } from '#protocol/api.ts';
+import { keyInWords } from '../../view/device-decisions.ts';
 import { fleetRow } from '../../view/fleet-view.ts';
 import { evidenceRow } from '../../view/rollout-view.ts';
 import { agoInWords, percentInWords } from '../../view/words.ts';
 import { get, list } from '../api.ts';
 import { useLive, useNow } from '../live.ts';
 import { Badge } from '../parts/badge.tsx';
+import { DeviceDecisions } from '../parts/device-decisions.tsx';
 import { EventFeed } from '../parts/event-feed.tsx';
 import { EvidenceList } from '../parts/evidence-list.tsx';
 import { Notice } from '../parts/notice.tsx';
@@ -24,16 +26,24 @@ export function DeviceScreen({ id }: { id: string }) {
   );
   if (device.value === null) return <Notice problem={device.problem} />;
   const row = fleetRow(device.value, nowMs);
-  const { reported, desired } = device.value;
+  const { reported, desired, decision, certificateExpiresAtMs } = device.value;
   const deployment = reported?.deployment ?? null;
   return (
     <>
       <p class="crumbs">
         <Link href="/">Fleet</Link> / {id}
       </p>
-      <h1>
-        {id} <Badge tone={row.tone}>{row.state}</Badge>
-      </h1>
+      <div class="title">
+        <h1>
+          {id} <Badge tone={row.tone}>{row.state}</Badge>
+        </h1>
+      </div>
+      {decision === null ? null : (
+        <p class="reason">
+          {decision.reason} ({decision.actor}, {agoInWords(decision.atMs, nowMs)})
+        </p>
+      )}
+      <DeviceDecisions device={device.value} onDecided={device.reload} />
       <Notice problem={device.problem} />
       <div class="columns">
         <div>
@@ -53,6 +63,12 @@ export function DeviceScreen({ id }: { id: string }) {
                 {reported?.previous == null ? '–' : `${reported.previous.model} ${reported.previous.version}`}
               </Fact>
               <Fact name="Agent">{reported?.agentVersion ?? '–'}</Fact>
+              <Fact name="Key">{keyInWords(device.value)}</Fact>
+              <Fact name="Certificate">
+                {certificateExpiresAtMs === null
+                  ? 'none'
+                  : `until ${new Date(certificateExpiresAtMs).toISOString().slice(0, 10)}`}
+              </Fact>
             </dl>
           </section>
           {deployment === null ? null : (

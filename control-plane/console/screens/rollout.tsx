@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Link } from 'wouter-preact';
+import type { AccessRole } from '#protocol/access.ts';
 import { rolloutSchema } from '#protocol/rollout.ts';
 import { rolloutScreen, type RolloutCommand, type WaveView } from '../../view/rollout-view.ts';
 import { ApiProblem, call, get } from '../api.ts';
@@ -9,6 +10,7 @@ import { EventFeed } from '../parts/event-feed.tsx';
 import { EvidenceList } from '../parts/evidence-list.tsx';
 import { Notice } from '../parts/notice.tsx';
 import { WaveRail } from '../parts/wave-rail.tsx';
+import { useRoleMissing } from '../who.ts';
 
 const QUESTIONS: Partial<Record<RolloutCommand, string>> = {
   abort:
@@ -17,8 +19,18 @@ const QUESTIONS: Partial<Record<RolloutCommand, string>> = {
   resume: 'Go on? A device that held the version then serves it, because you decided so.',
 };
 
+/** As the server wants it (rollouts/routes.ts). */
+const ROLES: Readonly<Record<RolloutCommand, AccessRole>> = {
+  start: 'releaser',
+  pause: 'operator',
+  resume: 'releaser',
+  abort: 'operator',
+  rollback: 'operator',
+};
+
 export function RolloutScreen({ id }: { id: string }) {
   const nowMs = useNow();
+  const roleMissing = useRoleMissing();
   const [refused, setRefused] = useState<ApiProblem | null>(null);
   const rollout = useLive(
     () => get(`/rollouts/${id}`, rolloutSchema),
@@ -53,6 +65,8 @@ export function RolloutScreen({ id }: { id: string }) {
               key={command}
               type="button"
               class={command === 'rollback' || command === 'abort' ? 'danger' : ''}
+              disabled={roleMissing(ROLES[command]) !== undefined}
+              title={roleMissing(ROLES[command])}
               onClick={() => steer(command)}
             >
               {command}

@@ -1,19 +1,25 @@
 import { Link } from 'wouter-preact';
 import { modelVersionDetailSchema } from '#protocol/api.ts';
+import { provenanceSchema } from '#protocol/provenance.ts';
 import { choiceView } from '../../view/candidate-view.ts';
+import { provenanceView } from '../../view/provenance-view.ts';
 import { percentInWords, sizeInWords } from '../../view/words.ts';
 import { get } from '../api.ts';
 import { useLive } from '../live.ts';
 import { ChoicePanel } from '../parts/choice-panel.tsx';
 import { Notice } from '../parts/notice.tsx';
+import { ProvenancePanel } from '../parts/provenance-panel.tsx';
 
-/** One version: what it is, and what was tried for each profile. */
+/** One version: what it is, what was tried for each profile, and where it comes from. */
 export function VersionScreen({ model, version }: { model: string; version: string }) {
   const path = `/models/${model}/versions/${version}`;
-  const loaded = useLive(
-    () => get(path, modelVersionDetailSchema),
-    (event) => event.kind === 'model' && event.subject === `${model}/${version}`,
-    path,
+  const isAbout = (event: { kind: string; subject: string }) =>
+    event.kind === 'model' && event.subject === `${model}/${version}`;
+  const loaded = useLive(() => get(path, modelVersionDetailSchema), isAbout, path);
+  const provenance = useLive(
+    () => get(`${path}/provenance`, provenanceSchema),
+    isAbout,
+    `${path}/provenance`,
   );
   if (loaded.value === null) return <Notice problem={loaded.problem} />;
   const { contract, evaluation, variants, choices } = loaded.value;
@@ -47,6 +53,11 @@ export function VersionScreen({ model, version }: { model: string; version: stri
         choices.map((choice) => (
           <ChoicePanel key={choice.profile} choice={choiceView(choice, contract.labels)} />
         ))
+      )}
+      {provenance.value === null ? (
+        <Notice problem={provenance.problem} />
+      ) : (
+        <ProvenancePanel view={provenanceView(model, Number(version), provenance.value)} />
       )}
     </>
   );

@@ -5,10 +5,16 @@ import type { Migration } from 'kysely/migration';
 import type { SqlDialect } from '../schema.ts';
 import { firstTables } from './0001-first-tables.ts';
 import { candidateTables } from './0002-candidates.ts';
+import { operatorTables } from './0003-operators.ts';
+import { deviceStateTables } from './0004-devices.ts';
+import { provenanceTables } from './0005-provenance.ts';
 
 export function migrations(dialect: SqlDialect): Record<string, Migration> {
   return {
     '0001-first-tables': firstTables(dialect),
     '0002-candidates': candidateTables,
+    '0003-operators': operatorTables,
+    '0004-devices': deviceStateTables,
+    '0005-provenance': provenanceTables,
   };
 }

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { ApiClient } from '#control-plane/cli/api-client.ts';
 import type { AgentStatus } from '#agent/supervisor/status.ts';
-import { claimSchema, jobSchema, modelVersionSchema, type CreateRollout } from '#protocol/api.ts';
+import { claimSchema } from '#protocol/claims.ts';
+import { jobSchema, modelVersionSchema, type CreateRollout } from '#protocol/api.ts';
 import { rolloutSchema } from '#protocol/rollout.ts';
 import { importVersion } from '#test/demo/digits-assets.ts';
 import { ManagedProcess } from '#test/demo/managed-process.ts';
@@ -68,8 +69,12 @@ export class AgentFleet {
 
   /** An agent process; it keeps its port when it is started again. */
   async agent(deviceId: string): Promise<AgentProcess> {
+    return await this.agentWith(deviceId, await this.claim(deviceId));
+  }
+
+  async agentWith(deviceId: string, claim: string): Promise<AgentProcess> {
     const args = ['--data-dir', join(this.folder, deviceId), '--telemetry-window-ms', '500'];
-    const enrol = ['--server', this.#server, '--claim', await this.claim(deviceId), '--profile', PROFILE];
+    const enrol = ['--server', this.#server, '--claim', claim, '--profile', PROFILE];
     const process = new ManagedProcess({
       name: deviceId,
       entry: AGENT_MAIN,

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => stack.disposeAsync());
 
 const claimFor = (request: { deviceId?: string; profile?: string; ttlMs?: number } = {}) =>
-  plane.fleet.createClaim({ labels: { site: 'berlin' }, ttlMs: 60_000, ...request }, 'token:test');
+  plane.fleet.claims.create({ labels: { site: 'berlin' }, ttlMs: 60_000, ...request }, 'token:test');
 
 const problemOf = (body: Buffer) => (JSON.parse(body.toString()) as { code: string }).code;
 
@@ -174,7 +174,9 @@ describe('the gateway', () => {
     const service = { ...stranger, ...(await plane.deviceCa.issueClientCertificate('broker')) };
     expect((await get('/director/timestamp.json', service)).status).toBe(401);
     // Not even where a device of that name exists.
-    await insertDevice(plane.store.db, { id: 'broker', profile: 'cpu-generic', jsonLabels: '{}', nowMs: 1 });
+    await insertDevice(plane.store.db, {
+      id: 'broker', profile: 'cpu-generic', jsonLabels: '{}', state: 'active', spkiSha256: 'a'.repeat(64), nowMs: 1,
+    }); // prettier-ignore
     expect((await get('/image/timestamp.json', service)).status).toBe(401);
     const removed = await plane.deviceCa.issueDeviceCertificate({ deviceId: 'gone', csrPem: one.key.csrPem });
     const gone = { ...one.tls, certificatePem: removed.certificatePem };

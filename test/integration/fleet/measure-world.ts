@@ -71,7 +71,7 @@ export class MeasureWorld {
   /** An agent process of which the control plane knows that it is online and idle. */
   async agent(deviceId: string): Promise<ManagedProcess> {
     const { fleet } = this.devices;
-    const claim = await fleet.createClaim({ deviceId, labels: {}, ttlMs: 60_000 }, 'token:test');
+    const claim = await fleet.claims.create({ deviceId, labels: {}, ttlMs: 60_000 }, 'token:test');
     const args = ['--data-dir', join(this.folder, deviceId), '--http-port', '0', '--log-level', 'debug'];
     const agent = new ManagedProcess({
       name: deviceId,

@@ -74,11 +74,9 @@ test('a deployment stops a measurement and goes on', async () => {
   const bytes = Buffer.from('{}');
   const { sha256: manifestSha256, sizeBytes } = await blobs.putBytes(bytes);
   const targetPath = 'digits/2/cpu-generic.json';
-  await trust.image.addTarget({
-    path: targetPath,
-    bytes,
-    custom: { profile: 'cpu-generic', releaseCounter: 1 },
-  });
+  await trust.image.addAuthorTargets('digits', [
+    { path: targetPath, bytes, custom: { profile: 'cpu-generic', releaseCounter: 1 } },
+  ]);
   world.release = { targetPath, manifestSha256, manifestLengthBytes: sizeBytes, releaseCounter: 1 };
   const stopped = world.event((summary) => summary.includes('did not time rounds 1 candidate'));
   const deploying = world.event((summary) => summary === 'edge-1 digits 2: downloading');
@@ -101,14 +99,14 @@ test('a candidate that is not signed, or whose signed bytes were changed, is not
   const refused = (why: string) =>
     world.event((summary) => summary.includes(`digits 1 candidate original: ${why}`));
 
-  const unsigned = vi.spyOn(image, 'addTarget').mockResolvedValueOnce(undefined);
+  const unsigned = vi.spyOn(image, 'addMeasurement').mockResolvedValueOnce(undefined);
   const nobody = refused('tuf-mismatch: nobody signed digits/1/candidates/');
   expect(await world.devices.timer.time(await world.digits())).toBeNull();
   await nobody;
 
   unsigned.mockImplementationOnce(async (target) => {
     unsigned.mockRestore();
-    await image.addTarget(target);
+    await image.addMeasurement(target);
     if (!('bytes' in target)) throw new Error('no bytes');
     const { sha256 } = await world.core.blobs.putBytes(target.bytes);
     await writeFile(world.core.blobs.path(sha256), Buffer.alloc(target.bytes.length));

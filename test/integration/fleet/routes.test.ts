@@ -8,7 +8,8 @@ import { setActor } from '#control-plane/http/auth.ts';
 import { problemHandler } from '#control-plane/http/problem.ts';
 import { createLogger } from '#control-plane/logger.ts';
 import { telemetryRoutes } from '#control-plane/telemetry/routes.ts';
-import { claimSchema, deviceSchema, enrolmentInfoSchema, telemetrySeriesSchema } from '#protocol/api.ts';
+import { claimSchema } from '#protocol/claims.ts';
+import { deviceSchema, enrolmentInfoSchema, telemetrySeriesSchema } from '#protocol/api.ts';
 import { telemetryBody } from '#test/fixtures/protocol/sample-messages.ts';
 import { enrolDevice, newDeviceKey, postEnrol } from './test-device.ts';
 import { temporaryFolder, TestControlPlane } from './test-control-plane.ts';
@@ -24,7 +25,10 @@ beforeEach(async () => {
   const app = express();
   app.use((request, response, next) => {
     if (request.headers.authorization === 'Bearer right') {
-      setActor(response, { label: 'token:test', tokenId: 't', via: 'bearer' });
+      setActor(response, {
+        label: 'token:test', key: 'token:t', via: 'bearer', grants: [{ role: 'admin' }],
+        tokenId: 't', sessionId: null, expiresAtMs: null, isStillValid: () => Promise.resolve(true),
+      }); // prettier-ignore
     }
     next();
   });

@@ -4,12 +4,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startBroker, type BrokerLimits, type EmbeddedBroker } from '#control-plane/broker/broker.ts';
+import { startBroker, type EmbeddedBroker } from '#control-plane/broker/broker.ts';
+import type { BrokerLimits } from '#control-plane/broker/limits.ts';
 import type { Messaging } from '#control-plane/broker/messaging.ts';
 import { connectMessaging } from '#control-plane/broker/mqtt-client.ts';
 import type { TlsCredentials } from '#control-plane/broker/tls-credentials.ts';
 import { FileBlobStore } from '#control-plane/artifacts/file-blob-store.ts';
-import { deviceExists } from '#control-plane/fleet/devices.ts';
+import { revokedCertificates } from '#control-plane/fleet/certificates.ts';
+import { isAdmitted } from '#control-plane/fleet/devices.ts';
 import { startGateway, type Gateway } from '#control-plane/fleet/gateway.ts';
 import { ReleasedBlobs } from '#control-plane/fleet/released-blobs.ts';
 import { Fleet } from '#control-plane/fleet/service.ts';
@@ -21,7 +23,7 @@ import { Telemetry } from '#control-plane/telemetry/service.ts';
 import { DeviceCa, SERVICE_NAMES } from '#control-plane/trust/device-ca.ts';
 import { DirectorRepository } from '#control-plane/trust/director-repository.ts';
 import { ImageRepository } from '#control-plane/trust/image-repository.ts';
-import { KeyStore } from '#control-plane/trust/key-store.ts';
+import { KeyStore } from '#control-plane/trust/keys/key-store.ts';
 
 export const FLEET = 'lab';
 const HOST = '127.0.0.1';
@@ -87,7 +89,7 @@ export class TestControlPlane implements AsyncDisposable {
       now,
     });
     this.blobs = await FileBlobStore.open(join(dataDir, 'blobs'));
-    const serverTls = await this.#serverTls();
+    const serverTls = await this.#serverTls(nowMs);
     const { store } = this;
     this.#startBroker = async (port) =>
       await startBroker({
@@ -95,16 +97,18 @@ export class TestControlPlane implements AsyncDisposable {
         host: HOST,
         port,
         tls: serverTls,
-        isKnownDevice: options.isKnownDevice ?? ((deviceId) => deviceExists(store.db, deviceId)),
+        isKnownDevice: options.isKnownDevice ?? ((deviceId) => isAdmitted(store.db, deviceId)),
         logger,
         ...(options.brokerLimits === undefined ? {} : { limits: options.brokerLimits }),
       });
     this.broker = this.#stack.use(await this.#startBroker(mqttPort));
-    const clientTls = {
+    const clientTls = async () => ({
       ...(await this.deviceCa.issueClientCertificate('control-plane')),
-      caPem: this.deviceCa.certificatePem,
-    };
-    this.messaging = this.#stack.use(await connectMessaging({ url: this.mqttUrl, tls: clientTls, logger }));
+      caPem: this.deviceCa.bundlePem,
+    });
+    this.messaging = this.#stack.use(
+      await connectMessaging({ url: this.mqttUrl, tls: await clientTls(), logger }),
+    );
     this.telemetry = this.#stack.use(new Telemetry({ store, logger, nowMs }));
     this.fleet = this.#stack.use(
       new Fleet({
@@ -122,6 +126,13 @@ export class TestControlPlane implements AsyncDisposable {
         endpoints: () => ({ gatewayUrl: this.gatewayUrl, mqttUrl: this.mqttUrl }),
         nowMs,
         releaseOf: (model, version, profile) => Promise.resolve(signedRelease(model, version, profile)),
+        disconnect: (deviceId) => this.broker.disconnect(deviceId),
+        refreshTls: async () => {
+          const renewed = await this.#serverTls(nowMs);
+          this.broker.renewCredentials(renewed);
+          this.gateway.renewCredentials(renewed);
+          this.messaging.renewCredentials(await clientTls());
+        },
         storeTelemetry: (trx, deviceId, body) => this.telemetry.storeWindow(trx, deviceId, body),
       }),
     );
@@ -132,8 +143,9 @@ export class TestControlPlane implements AsyncDisposable {
         tls: serverTls,
         logger,
         enrol: (request) => this.fleet.enrol(request),
-        renew: (deviceId, spkiSha256, csrPem) => this.fleet.renew(deviceId, spkiSha256, csrPem),
-        isKnownDevice: (deviceId) => this.fleet.isKnownDevice(deviceId),
+        renew: (deviceId, csrPem) => this.fleet.renew(deviceId, csrPem),
+        standing: (deviceId) => this.fleet.standing(deviceId),
+        admission: (deviceId) => this.fleet.admission(deviceId),
         image,
         director: this.director,
         blobs: this.blobs,
@@ -142,9 +154,10 @@ export class TestControlPlane implements AsyncDisposable {
     );
   }
 
-  async #serverTls(): Promise<TlsCredentials> {
+  async #serverTls(nowMs: () => number): Promise<TlsCredentials> {
     const credential = await this.deviceCa.issueServerCertificate({ dnsNames: [], ipAddresses: [HOST] });
-    return { ...credential, caPem: this.deviceCa.certificatePem };
+    const crlPem = await this.deviceCa.revocationLists(await revokedCertificates(this.store.db, nowMs()));
+    return { ...credential, caPem: this.deviceCa.bundlePem, crlPem };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

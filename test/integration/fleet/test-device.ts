@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { request } from 'node:https';
+import { request, type Agent } from 'node:https';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { EnrolResponse } from '#protocol/api.ts';
 import { decodeMessage, encodeMessage, type Envelope, type MessageBody } from '#protocol/messages.ts';
@@ -47,12 +47,12 @@ export interface TlsClient {
 export async function https(
   url: string,
   tls: TlsClient,
-  options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+  options: { method?: string; headers?: Record<string, string>; body?: string; agent?: Agent } = {},
 ): Promise<HttpAnswer> {
   const outgoing = request(url, {
     method: options.method ?? 'GET',
     headers: options.headers ?? {},
-    agent: false,
+    agent: options.agent ?? false,
     ca: tls.caPem,
     cert: tls.certificatePem,
     key: tls.privateKeyPem,
@@ -69,16 +69,16 @@ export async function postEnrol(
   claim: string,
   csrPem: string,
   profile = 'cpu-generic',
+  caPem = plane.deviceCa.certificatePem,
 ): Promise<HttpAnswer> {
   const body = JSON.stringify({ claim, csrPem, profile });
   const headers = { 'content-type': 'application/json' };
-  const tls = { caPem: plane.deviceCa.certificatePem };
-  return await https(`${plane.gatewayUrl}/enrol`, tls, { method: 'POST', headers, body });
+  return await https(`${plane.gatewayUrl}/enrol`, { caPem }, { method: 'POST', headers, body });
 }
 
 /** Enrols with a fresh claim and key. */
 export async function enrolDevice(plane: TestControlPlane, deviceId: string): Promise<TestDevice> {
-  const claim = await plane.fleet.createClaim({ deviceId, labels: {}, ttlMs: 60_000 }, 'token:test');
+  const claim = await plane.fleet.claims.create({ deviceId, labels: {}, ttlMs: 60_000 }, 'token:test');
   const key = await newDeviceKey();
   const answer = await postEnrol(plane, claim.token, key.csrPem);
   if (answer.status !== 200)
@@ -157,7 +157,7 @@ export class Inbox<L extends 'desired' | 'command'> {
 
   constructor(device: TestDevice, client: MqttClient, leaf: L) {
     client.on('message', (topic, payload) => {
-      if (topic !== device.topic(leaf)) return;
+      if (topic !== device.topic(leaf) || payload.length === 0) return;
       this.received.push(decodeMessage(leaf, payload));
       this.#wake();
     });

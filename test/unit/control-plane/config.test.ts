@@ -16,7 +16,15 @@ describe('the settings', () => {
       fleet: 'default',
       logLevel: 'info',
       maxUploadBytes: 8 * 1024 ** 3,
+      fetchHosts: [],
       maxModelBytes: 256 * 1024 ** 2,
+      trustedProxies: [],
+      rateReads: 3_000,
+      rateWrites: 600,
+      rateUploads: 1_200,
+      rateLogins: 60,
+      oidcScopes: 'openid email',
+      oidcGroupsClaim: 'groups',
     });
   });
 

@@ -4,14 +4,16 @@ import { verb, type AddCommand } from '../../command.ts';
 import { tableLines } from '../../output.ts';
 
 export const addDeviceList: AddCommand = (noun, surroundings) =>
-  verb(
+  verb<{ readonly state?: string }>(
     noun,
     surroundings,
     'list',
     'what every device runs',
-    (command) => command,
-    async ({ api, out }) => {
-      const devices = await api.list('/devices', deviceSchema);
+    (command) =>
+      command.option('--state <state>', 'only those in this state; decommissioned ones are shown only so'),
+    async ({ api, out }, { state }) => {
+      const query = state === undefined ? '' : `?state=${encodeURIComponent(state)}`;
+      const devices = await api.list(`/devices${query}`, deviceSchema);
       out.answer(devices, () => {
         const { rows, online, total } = fleetView(devices, Date.now());
         const cells = rows.map((row) => [

@@ -1,29 +1,39 @@
-import { rm } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { CertificateRenewal } from '#agent/adapters/certificate-renewal.ts';
 import { ensureEnrolled } from '#agent/adapters/enrolment.ts';
 import { IdentityFiles } from '#agent/adapters/identity-files.ts';
+import { pinnedHttpsAgent } from '#agent/adapters/pinned-https.ts';
 import { systemChance, systemClock } from '#agent/adapters/system-clock.ts';
 import type { DeviceIdentity } from '#agent/ports/identity-store.ts';
+import { HoldfastError } from '#protocol/errors.ts';
 import { EnrolmentServer } from '#test/fakes/enrolment-server.ts';
 import { fleetTls, type FleetTls } from '#test/fakes/fleet-tls.ts';
 import { keepingLogger } from '#test/fakes/silent-logger.ts';
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 
+let nowMs: number;
 let tls: FleetTls;
 let plane: EnrolmentServer;
 let identity: DeviceIdentity;
 let logger: ReturnType<typeof keepingLogger>;
+/** The wait that the renewal set last, which the test ends: a look ends by setting the next one. */
+let waiting: PromiseWithResolvers<{ readonly delayMs: number; readonly action: () => void }>;
+
+const storedIdentity = () => new IdentityFiles(join(tls.folder, 'identity'));
+const messages = (level: string) => logger.lines.filter((line) => line.level === level).map(({ msg }) => msg);
 
 beforeEach(async () => {
-  tls = await fleetTls();
+  nowMs = Date.now();
+  waiting = Promise.withResolvers();
+  tls = await fleetTls(() => new Date(nowMs));
   plane = await EnrolmentServer.start(tls);
-  const store = new IdentityFiles(join(tls.folder, 'identity'));
   logger = keepingLogger();
   identity = await ensureEnrolled({
-    store,
+    store: storedIdentity(),
     server: await plane.open(),
     claim: plane.claim,
     profile: 'cpu-generic',
@@ -35,63 +45,124 @@ beforeEach(async () => {
   });
 });
 
-/** A renewal that lives the given time after enrolment; its waits are as good as over. */
-function renewal(afterMs: number): Promise<DeviceIdentity> {
-  const renewed = Promise.withResolvers<DeviceIdentity>();
-  const waits: number[] = [];
+function renewal(): CertificateRenewal {
+  const dispatcher = pinnedHttpsAgent(() => ({ caPem: identity.caPem }));
   const made = new CertificateRenewal({
-    store: new IdentityFiles(join(tls.folder, 'identity')),
+    store: storedIdentity(),
     identity,
-    claimPath: join(tls.folder, 'claim'),
-    profile: 'cpu-generic',
+    dispatcher,
     clock: {
       ...systemClock,
-      nowMs: () => Date.now() + afterMs,
-      after: (delayMs, action) => {
-        waits.push(delayMs);
-        return systemClock.after(delayMs === 0 || waits.length > 1 ? 0 : 1e6, action);
+      nowMs: () => nowMs,
+      after(delayMs, action) {
+        waiting.resolve({ delayMs, action });
+        return { cancel: () => undefined };
       },
     },
     chance: systemChance,
     logger,
-    onRenewed: renewed.resolve,
+    onRenewed: (renewed) => void (identity = renewed),
   });
-  onTestFinished(() => made[Symbol.asyncDispose]());
+  onTestFinished(async () => {
+    await made[Symbol.asyncDispose]();
+    await dispatcher.destroy();
+  });
   made.start();
-  return renewed.promise;
+  return made;
 }
 
-test('a certificate with a third of its life left is renewed for the same key, and kept', async () => {
-  const renewed = await renewal(21 * DAY_MS);
-  expect(renewed.certificatePem).not.toBe(identity.certificatePem);
-  expect(renewed.privateKeyPem).toBe(identity.privateKeyPem);
-  expect(await new IdentityFiles(join(tls.folder, 'identity')).load()).toEqual(renewed);
-  expect(plane.enrolled).toHaveLength(2);
+/** Ends the present wait and lets the look that follows happen. */
+async function nextLook(): Promise<void> {
+  const { delayMs, action } = await waiting.promise;
+  nowMs += delayMs;
+  waiting = Promise.withResolvers();
+  action();
+  await waiting.promise;
+}
+
+async function check(made: CertificateRenewal): Promise<void> {
+  waiting = Promise.withResolvers();
+  made.check();
+  await waiting.promise;
+}
+
+test('over half a year of its clock the device never holds a certificate in its last third for long, and keeps its key', async () => {
+  renewal();
+  const endMs = nowMs + 180 * DAY_MS;
+  const key = identity.privateKeyPem;
+  let looks = 0;
+  while (nowMs < endMs) {
+    // An hour at a time would be 4320 real requests: what is not due is skipped as a device that sleeps would.
+    nowMs += 11 * HOUR_MS;
+    await nextLook();
+    looks++;
+    const { validToDate } = new X509Certificate(identity.certificatePem);
+    expect(validToDate.getTime() - nowMs).toBeGreaterThan(10 * DAY_MS - 12 * HOUR_MS);
+  }
+  expect(looks).toBeGreaterThan(300);
+  expect(plane.renewals).toBeGreaterThanOrEqual(8);
+  expect(plane.renewals).toBeLessThanOrEqual(9);
+  expect(identity.privateKeyPem).toBe(key);
+  expect(await storedIdentity().load()).toEqual(identity);
+  expect(plane.enrolled).toHaveLength(1);
 });
 
-test('a younger one is left alone', async () => {
-  void renewal(15 * DAY_MS);
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(plane.enrolled).toHaveLength(1);
+test('a younger certificate is left alone', async () => {
+  const made = renewal();
+  nowMs += 15 * DAY_MS;
+  await check(made);
+  expect(plane.looks).toBe(1);
+  expect(plane.renewals).toBe(0);
 });
 
 test('a refusal or a lost answer leaves the old one in use, and it is tried again', async () => {
   plane.spoiled.push('unavailable', 'lost');
-  const renewed = await renewal(25 * DAY_MS);
-  expect(renewed.certificatePem).not.toBe(identity.certificatePem);
-  const warnings = logger.lines.filter(({ level }) => level === 'warn');
-  expect(warnings.map(({ msg }) => msg)).toEqual([
+  const before = identity.certificatePem;
+  renewal();
+  nowMs += 25 * DAY_MS;
+  await nextLook();
+  expect(identity.certificatePem).toBe(before);
+  expect((await storedIdentity().load())?.certificatePem).toBe(before);
+  await nextLook();
+  await nextLook();
+  expect(identity.certificatePem).not.toBe(before);
+  expect(messages('warn')).toEqual([
     'the device certificate could not be renewed yet',
     'the device certificate could not be renewed yet',
   ]);
 });
 
-test('without the claim it says what to do', async () => {
-  await rm(join(tls.folder, 'claim'));
-  void renewal(25 * DAY_MS);
-  while (!logger.lines.some(({ level }) => level === 'warn'))
-    await new Promise((resolve) => setImmediate(resolve));
-  expect(logger.lines.find(({ level }) => level === 'warn')?.fields['error']).toMatchObject({
-    code: 'identity-missing',
+test('a change of the authority is followed at once, and survives a restart', async () => {
+  const made = renewal();
+  const old = identity;
+  await tls.ca.rotate();
+  plane.standing = { isRenewalDue: true };
+  await check(made);
+  expect(identity.caPem).toBe(tls.ca.bundlePem);
+  expect(identity.caPem).toContain(old.caPem.trim());
+  const certificate = new X509Certificate(identity.certificatePem);
+  expect(certificate.verify(new X509Certificate(tls.ca.certificatePem).publicKey)).toBe(true);
+  expect(certificate.verify(new X509Certificate(old.caPem).publicKey)).toBe(false);
+  expect(await storedIdentity().load()).toEqual(identity);
+});
+
+describe('what the control plane thinks of the device is said once, in words', () => {
+  test('quarantined, and released', async () => {
+    const made = renewal();
+    for (const state of ['quarantined', 'quarantined', 'active'] as const) {
+      plane.standing = { state };
+      await check(made);
+    }
+    expect(messages('error')).toEqual([expect.stringContaining('has quarantined this device')]);
+    expect(messages('info').at(-1)).toContain('orders again');
+  });
+
+  test('revoked', async () => {
+    const made = renewal();
+    plane.standing = new HoldfastError('device-revoked', 'the key of gate-1 was revoked');
+    for (let look = 0; look < 3; look++) {
+      await check(made);
+    }
+    expect(messages('error')).toEqual(['device-revoked: the key of gate-1 was revoked']);
   });
 });

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -8,6 +8,8 @@ import { ensureEnrolled, type EnrolmentOptions } from '#agent/adapters/enrolment
 import { IdentityFiles } from '#agent/adapters/identity-files.ts';
 import { systemClock } from '#agent/adapters/system-clock.ts';
 import type { Clock } from '#agent/ports/clock.ts';
+import { formatClaimToken, parseClaimToken } from '#protocol/claim-token.ts';
+import { keyFingerprint } from '#protocol/key-fingerprint.ts';
 import { EnrolmentServer } from '#test/fakes/enrolment-server.ts';
 import { fleetTls, type FleetTls } from '#test/fakes/fleet-tls.ts';
 import { keepingLogger } from '#test/fakes/silent-logger.ts';
@@ -132,6 +134,72 @@ test.each(['unavailable', 'rate-limited', 'internal'] as const)(
     expect(plane.enrolled).toHaveLength(1);
   },
 );
+
+test('a person is waited for with the same key and claim, and the key is shown for her to compare', async () => {
+  plane.spoiled.push('approval-pending', 'approval-pending');
+  const given = options();
+  const identity = await ensureEnrolled(given);
+  const { publicKey } = new X509Certificate(identity.certificatePem);
+  const sha256 = createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
+  expect(given.logger.lines.slice(0, 2)).toMatchObject(
+    [1, 2].map((attempt) => ({
+      level: 'warn',
+      msg: `waits for a person's approval; the key of this device is ${keyFingerprint(sha256)}`,
+      fields: { attempt },
+    })),
+  );
+  expect(plane.enrolled).toHaveLength(1);
+});
+
+describe('a device whose certificate has ended', () => {
+  const later: Clock = { ...hasty, nowMs: () => Date.now() + 31 * 86_400_000 };
+
+  test('enrols again with a claim that is new to it, with the key it has', async () => {
+    const first = await ensureEnrolled(options());
+    const claim = formatClaimToken({ ...parseClaimToken(plane.claim), claimId: 'another1' });
+    const again = await ensureEnrolled(options({ claim, clock: later }));
+    expect(again.certificatePem).not.toBe(first.certificatePem);
+    expect(again.privateKeyPem).toBe(first.privateKeyPem);
+    expect(plane.enrolled.map((one) => one.claim)).toEqual([plane.claim, claim]);
+    expect(await readFile(join(tls.folder, 'claim'), 'utf8')).toBe(claim);
+  });
+
+  test('starts with what it has under the claim it used, and serves', async () => {
+    const first = await ensureEnrolled(options());
+    expect(await ensureEnrolled(options({ clock: later }))).toEqual(first);
+    expect(plane.enrolled).toHaveLength(1);
+  });
+});
+
+test('a clock that is far off is named as the cause', async () => {
+  const start = Date.UTC(2020, 0, 1);
+  const old = await fleetTls(() => new Date(start));
+  const server = await EnrolmentServer.start(old);
+  const stop = new AbortController();
+  const given = options({ server: await server.open(), claim: server.claim, signal: stop.signal });
+  const enrolling = ensureEnrolled(given);
+  while (given.logger.lines.length < 1) await new Promise((resolve) => setImmediate(resolve));
+  stop.abort(new Error('enough'));
+  await expect(enrolling).rejects.toThrow();
+  expect(given.logger.lines[0]?.fields['error']).toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/certificate is not valid at 20.*which is the time of this device/),
+    hint: expect.stringContaining('set the clock of this device'),
+  });
+});
+
+test('of several authorities only the one of the claim is believed', async () => {
+  const stranger = await fleetTls();
+  plane.caPem = stranger.ca.certificatePem + tls.ca.certificatePem;
+  await ensureEnrolled(options());
+  expect(plane.enrolled).toHaveLength(1);
+  plane.caPem = tls.ca.certificatePem + stranger.ca.certificatePem;
+  const elsewhere = { store: new IdentityFiles(join(tls.folder, 'other')) };
+  await ensureEnrolled(options(elsewhere));
+  expect(plane.enrolled).toHaveLength(2);
+});
 
 async function publicKeyOf(csrPem: string): Promise<string> {
   const { certificatePem } = await tls.ca.issueDeviceCertificate({ deviceId: 'gate-1', csrPem });

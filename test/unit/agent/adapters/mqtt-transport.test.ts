@@ -47,7 +47,7 @@ class Listener implements TransportHandlers {
   }
 }
 
-function transport(change: { url?: string; credentials?: DeviceTls } = {}): {
+function transport(change: { url?: string; credentials?: DeviceTls; onStandingUnsure?: () => void } = {}): {
   transport: MqttTransport;
   listener: Listener;
 } {
@@ -61,6 +61,7 @@ function transport(change: { url?: string; credentials?: DeviceTls } = {}): {
     clock: systemClock,
     chance: { ...systemChance, uniform: () => 0 },
     logger: silentLogger,
+    ...(change.onStandingUnsure === undefined ? {} : { onStandingUnsure: change.onStandingUnsure }),
   });
   onTestFinished(() => made[Symbol.asyncDispose]());
   made.start(listener);
@@ -214,4 +215,35 @@ test('a broker that refuses the subscription is not taken for a connection', asy
   broker.aedes.on('clientDisconnect', () => resolve());
   await promise;
   expect(mine.isConnected).toBe(false);
+});
+
+test('how this device stands is asked at connections, lost connections and `renew` commands, which go no further', async () => {
+  let asked = 0;
+  const { listener } = transport({ onStandingUnsure: () => asked++ });
+  await listener.next('connected');
+  expect(asked).toBe(1);
+  const command = (body: CommandBody) =>
+    broker.publish(
+      deviceTopic('test', 'gate-1', 'command'),
+      encodeMessage('command', { id: 'x', seq: 1, boot: 'b', sentAtMs: 1, body }),
+    );
+  await command({ kind: 'renew' });
+  await command({ kind: 'report' });
+  expect(await listener.next('command')).toEqual({ kind: 'report' });
+  expect(asked).toBe(2);
+  broker.cut();
+  await listener.next('disconnected');
+  expect(asked).toBe(3);
+});
+
+test('a retained message that is cleared is no message', async () => {
+  const { listener } = transport();
+  await listener.next('connected');
+  await broker.publish(deviceTopic('test', 'gate-1', 'desired'), '', true);
+  await broker.publish(
+    deviceTopic('test', 'gate-1', 'command'),
+    encodeMessage('command', { id: 'x', seq: 1, boot: 'b', sentAtMs: 1, body: { kind: 'report' } }),
+  );
+  await listener.next('command');
+  expect(listener.told.map(({ kind }) => kind)).toEqual(['connected', 'command']);
 });

@@ -2,9 +2,11 @@ import { TargetFile, Targets } from '@tufjs/models';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { agree, readDirectorOrder } from '#agent/adapters/tuf-agreement.ts';
+import { releaseNameOf } from '#agent/adapters/tuf-authorship.ts';
 import { encodeDirectorCustom } from '#protocol/director-custom.ts';
 import { DEFAULT_DEPLOYMENT_POLICY } from '#protocol/release.ts';
 import type { DirectorCustom } from '#protocol/release.ts';
+import { imageWords } from '#test/fakes/image-words.ts';
 
 const PATH = 'digits/4/jetson.json';
 const DEVICE = { deviceId: 'edge-1', profile: 'jetson' };
@@ -48,19 +50,9 @@ function directorTargets(...orders: [string, Record<string, unknown>][]): Target
   }
   return targets;
 }
-function imageTarget({ path, length, hashes, profile, releaseCounter }: Said): TargetFile {
-  return new TargetFile({
-    path,
-    length,
-    hashes,
-    unrecognizedFields: { custom: { profile, releaseCounter } },
-  });
-}
-const imageTargets = (holdfast: unknown = {}) =>
-  new Targets({ ...metadata, unrecognizedFields: { holdfast: holdfast as never } });
 
 function verdict(change: {
-  said?: Partial<Said>;
+  said?: Partial<Said> | null;
   order?: Partial<DirectorCustom>;
   path?: string;
   holdfast?: unknown;
@@ -68,8 +60,11 @@ function verdict(change: {
   const { said = {}, order = {}, path = PATH, holdfast } = change;
   const targets = directorTargets([path, encodeDirectorCustom({ ...ORDER, ...order })]);
   const ordered = readDirectorOrder(targets, DEVICE, 5);
-  if (ordered === null) throw new Error('no order');
-  return agree(ordered, imageTarget({ ...SAID, path, ...said }), imageTargets(holdfast));
+  const name = releaseNameOf(path);
+  if (ordered === null || name === null) throw new Error('no order');
+  const { profile, releaseCounter, ...target } = { ...SAID, ...said };
+  const signed = { ...target, path, role: 'targets', custom: { profile, releaseCounter } };
+  return agree(ordered, name, imageWords(said === null ? [] : [signed], { targets: holdfast }));
 }
 const refusal = (code: string): unknown => expect.objectContaining({ name: 'HoldfastError', code });
 
@@ -81,6 +76,8 @@ describe('an order', () => {
       manifestLengthBytes: 9,
       order: ORDER,
       floor: 4,
+      sourceSha256: null,
+      authorSignature: null,
     });
   });
 
@@ -111,9 +108,6 @@ describe('an order', () => {
     ['tuf-wrong-device', { order: { profile: 'cpu' } }],
     ['tuf-rollback', { order: { seq: 4 } }],
     ['tuf-mismatch', { path: 'digits/4/cpu.json' }],
-    ['tuf-mismatch', { path: 'digits/0/jetson.json' }],
-    ['tuf-mismatch', { path: 'digits/jetson.json' }],
-    ['tuf-mismatch', { path: 'digits/4/x/jetson.json' }],
     ['tuf-below-floor', { holdfast: { floors: { digits: 5 } } }],
     ['tuf-mismatch', { holdfast: { floors: { digits: -1 } } }],
     ['tuf-mismatch', { holdfast: { floors: 'none' } }],
@@ -122,11 +116,15 @@ describe('an order', () => {
   });
 
   it('is refused when the Image repository has no such target', () => {
-    const ordered = readDirectorOrder(directorTargets([PATH, encodeDirectorCustom(ORDER)]), DEVICE, 0);
-    expect(() => agree(ordered as NonNullable<typeof ordered>, undefined, imageTargets())).toThrow(
-      refusal('tuf-mismatch'),
-    );
+    expect(() => verdict({ said: null })).toThrow(refusal('tuf-mismatch'));
   });
+
+  it.each(['digits/0/jetson.json', 'digits/jetson.json', 'digits/4/x/jetson.json', 'digits/4/jetson'])(
+    'has no name in %s',
+    (path) => {
+      expect(releaseNameOf(path)).toBeNull();
+    },
+  );
 
   it('is refused when there are two of them, or its words cannot be read', () => {
     const custom = encodeDirectorCustom(ORDER);

@@ -14,10 +14,11 @@ let generations: TufGenerations;
 
 const memory = (timestamp: number): VersionMemory => ({
   root: 1,
-  epoch: 'keys',
+  keyIds: { timestamp: ['a'], snapshot: ['a'] },
   timestamp,
   snapshot: 1,
   roles: {},
+  floorMs: 0,
 });
 const files = (text: string) =>
   new Map([
@@ -78,7 +79,7 @@ it('goes on from whole files with all its memory, whichever one file is damaged 
   const paths = [
     'gen-2/root.json',
     'gen-2/timestamp.json',
-    'gen-2/generation.json',
+    'gen-2/generation.seal',
     'memory.json',
     'gen-1/timestamp.json',
   ];
@@ -133,7 +134,7 @@ it('takes the memory of a generation that was committed just before a crash', as
 
 it('believes no record whose numbers were changed', async () => {
   await commit(2);
-  for (const path of ['gen-1/generation.json', 'memory.json']) {
+  for (const path of ['gen-1/generation.seal', 'memory.json']) {
     const text = await readFile(join(directory, path), 'utf8');
     expect(text).toContain('"timestamp":2');
     await writeFile(join(directory, path), text.replace('"timestamp":2', '"timestamp":9'));

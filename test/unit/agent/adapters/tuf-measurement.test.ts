@@ -1,19 +1,14 @@
-import { TargetFile } from '@tufjs/models';
 import { describe, expect, it } from 'vitest';
 import { signedMeasurement } from '#agent/adapters/tuf-measurement.ts';
-import type { JsonObject } from '#control-plane/trust/signed-metadata.ts';
+import type { JsonObject } from '#control-plane/trust/keys/signed-bytes.ts';
+import { imageWords } from '#test/fakes/image-words.ts';
+import type { SignedWord } from '#test/fakes/image-words.ts';
 
 const PATH = 'digits/1/candidates/0123456789abcdef.json';
 const SHA256 = 'c'.repeat(64);
 
-const target = (custom: JsonObject, change: { hashes?: Record<string, string>; length?: number } = {}) =>
-  new TargetFile({
-    path: PATH,
-    length: 9,
-    hashes: { sha256: SHA256 },
-    ...change,
-    unrecognizedFields: { custom },
-  });
+const target = (custom: JsonObject, change: Partial<SignedWord> = {}) =>
+  imageWords([{ path: PATH, role: 'measurements', sha256: SHA256, custom, ...change }]).found.get(PATH);
 const measure = { profile: 'jetson', purpose: 'measure' };
 const mismatch = expect.objectContaining({ code: 'tuf-mismatch' });
 
@@ -33,6 +28,10 @@ describe('a target that may be timed', () => {
       mismatch,
     );
     expect(() => signedMeasurement(PATH, target({}), 'jetson')).toThrow(mismatch);
+  });
+
+  it.each(['targets', 'team-a', 'pipeline', null])('is not what %s signed', (role) => {
+    expect(() => signedMeasurement(PATH, target(measure, { role }), 'jetson')).toThrow(mismatch);
   });
 
   it('has a sha256 and bytes', () => {

@@ -4,18 +4,15 @@ import { joinMemory, regression } from '#agent/adapters/tuf-memory.ts';
 import type { VersionMemory } from '#agent/adapters/tuf-memory.ts';
 
 const version = fc.nat({ max: 5 });
-const memoryOfEpoch = (
-  epoch: fc.Arbitrary<string>,
-  root: fc.Arbitrary<number>,
-): fc.Arbitrary<VersionMemory> =>
-  fc.record({
-    root,
-    epoch,
-    timestamp: version,
-    snapshot: version,
-    roles: fc.dictionary(fc.constantFrom('targets.json', 'team-x.json', 'team-y.json'), version),
-  });
-const sameKeys = memoryOfEpoch(fc.constant('keys'), version);
+const keyIds = (...ids: string[]): VersionMemory['keyIds'] => ({ timestamp: ids, snapshot: ids });
+const sameKeys: fc.Arbitrary<VersionMemory> = fc.record({
+  root: version,
+  keyIds: fc.constant(keyIds('a', 'b')),
+  timestamp: version,
+  snapshot: version,
+  roles: fc.dictionary(fc.constantFrom('targets.json', 'team-x.json', 'team-y.json'), version),
+  floorMs: version,
+});
 
 describe('regression', () => {
   it('is none from a memory to itself', () => {
@@ -48,14 +45,29 @@ describe('regression', () => {
     );
   });
 
-  it('is none under new keys that a higher root names, and is one under new keys of the same root', () => {
+  it('is none once a higher root takes a key away, and is one when the same root does', () => {
     fc.assert(
       fc.property(sameKeys, sameKeys, (memory, fresh) => {
-        expect(regression(memory, { ...fresh, root: memory.root + 1, epoch: 'new keys' })).toBeNull();
-        expect(regression(memory, { ...fresh, root: memory.root, epoch: 'new keys' })).not.toBeNull();
+        expect(regression(memory, { ...fresh, root: memory.root + 1, keyIds: keyIds('a', 'c') })).toBeNull();
+        expect(regression(memory, { ...fresh, root: memory.root, keyIds: keyIds('a', 'c') })).not.toBeNull();
       }),
     );
   });
+});
+
+it('goes on while keys are only added: what the old ones signed still counts', () => {
+  fc.assert(
+    fc.property(sameKeys, sameKeys, (memory, fresh) => {
+      const next = { ...fresh, root: memory.root + 1, keyIds: keyIds('a', 'b', 'c') };
+      fc.pre(fresh.timestamp < memory.timestamp);
+      expect(regression(memory, next)).toContain('timestamp');
+      expect(joinMemory(memory, next)).toMatchObject({
+        keyIds: keyIds('a', 'b', 'c'),
+        timestamp: memory.timestamp,
+        floorMs: Math.max(memory.floorMs, fresh.floorMs),
+      });
+    }),
+  );
 });
 
 describe('joinMemory', () => {
@@ -71,10 +83,10 @@ describe('joinMemory', () => {
     );
   });
 
-  it('keeps the memory of the newer root when the keys are different', () => {
+  it('keeps the memory of the newer root alone when that took a key away', () => {
     fc.assert(
       fc.property(sameKeys, sameKeys, (a, b) => {
-        const newer = { ...b, root: a.root + 1, epoch: 'new keys' };
+        const newer = { ...b, root: a.root + 1, keyIds: keyIds('a', 'c') };
         expect(joinMemory(a, newer)).toEqual(newer);
         expect(joinMemory(newer, a)).toEqual(newer);
       }),

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { verifyManifest } from '#agent/adapters/verify-manifest.ts';
 import type { VerifiedOrder } from '#agent/ports/release-verifier.ts';
+import { canonicalJson } from '#protocol/canonical-json.ts';
 import { DEFAULT_DEPLOYMENT_POLICY } from '#protocol/release.ts';
 import type { ReleaseManifest } from '#protocol/release.ts';
-import { aManifest } from '#test/fakes/agent-releases.ts';
+import { aManifest, digestOf } from '#test/fakes/agent-releases.ts';
 
 const MANIFEST = aManifest(3);
 const bytesOf = (manifest: unknown) => Buffer.from(JSON.stringify(manifest));
@@ -24,6 +25,8 @@ function orderFor(bytes: Buffer, change: Partial<VerifiedOrder> = {}): VerifiedO
       policy: DEFAULT_DEPLOYMENT_POLICY,
     },
     floor: 0,
+    sourceSha256: null,
+    authorSignature: null,
     ...change,
   };
 }
@@ -61,6 +64,7 @@ describe('a manifest', () => {
     { profile: 'jetson' },
     { releaseCounter: 4 },
     { contract: { ...MANIFEST.contract, model: 'other' } },
+    { variant: { ...MANIFEST.variant, sourceSha256: 'f'.repeat(64) } },
   ] satisfies Partial<ReleaseManifest>[])(
     'is refused when it is signed for another release: %j',
     (change) => {
@@ -68,4 +72,13 @@ describe('a manifest', () => {
       expect(() => verifyManifest(bytes, orderFor(bytes))).toThrow(refusal('tuf-mismatch'));
     },
   );
+
+  it('carries the contract that its authors signed, and not a word else', () => {
+    const sourceSha256 = digestOf(canonicalJson(MANIFEST.contract));
+    const bytes = bytesOf(MANIFEST);
+    expect(verifyManifest(bytes, orderFor(bytes, { sourceSha256 }))).toEqual(MANIFEST);
+    const labels = MANIFEST.contract.labels.toReversed();
+    const other = bytesOf({ ...MANIFEST, contract: { ...MANIFEST.contract, labels } });
+    expect(() => verifyManifest(other, orderFor(other, { sourceSha256 }))).toThrow(refusal('tuf-mismatch'));
+  });
 });

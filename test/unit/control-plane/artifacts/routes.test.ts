@@ -23,7 +23,7 @@ beforeEach(async () => {
   world = await apiWorld({
     routers: (store) => {
       audit = createAudit(store);
-      return [artifactRoutes({ blobs, audit, maxUploadBytes: MAX_UPLOAD_BYTES })];
+      return [artifactRoutes({ blobs, audit, maxUploadBytes: MAX_UPLOAD_BYTES, fetchHosts: [] })];
     },
   });
 });

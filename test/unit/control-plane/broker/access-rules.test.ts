@@ -6,8 +6,8 @@ import {
   type ConnectRequest,
 } from '#control-plane/broker/access-rules.ts';
 
-const device = { name: 'camera-1', kind: 'device' } as const;
-const service = { name: 'control-plane', kind: 'service' } as const;
+const device = { name: 'camera-1', kind: 'device', serialNumber: '1', expiresAtMs: 0 } as const;
+const service = { name: 'control-plane', kind: 'service', serialNumber: '2', expiresAtMs: 0 } as const;
 
 function request(change: Partial<ConnectRequest> = {}): ConnectRequest {
   return { peer: device, clientId: 'camera-1', protocolVersion: 4, will: undefined, ...change };
@@ -20,9 +20,9 @@ describe('who may connect', () => {
   });
 
   test('a name counts only with its kind', () => {
-    const impostor = request({ peer: { name: 'control-plane', kind: 'device' }, clientId: 'control-plane' });
+    const impostor = request({ peer: { ...service, kind: 'device' }, clientId: 'control-plane' });
     expect(refuseConnect('lab', impostor)).toMatchObject({ returnCode: 5 });
-    const other = request({ peer: { name: 'gateway', kind: 'service' }, clientId: 'gateway' });
+    const other = request({ peer: { ...service, name: 'gateway' }, clientId: 'gateway' });
     expect(refuseConnect('lab', other)).toMatchObject({ returnCode: 5 });
   });
 

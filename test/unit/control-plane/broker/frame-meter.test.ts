@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FrameMeter } from '#control-plane/broker/frame-meter.ts';
 
-const LIMITS = { maxBytesBeforeOpen: 1_000, maxPacketBytes: 5_000 };
+const LIMITS = { maxBytesBeforeConnack: 1_000, maxPublishBytes: 5_000, maxControlPacketBytes: 600 };
 
 /** A packet with a fixed header of this type and a body of zeros. */
 function packet(type: number, bodyBytes: number): number[] {
@@ -36,7 +36,9 @@ describe('the frame meter', () => {
         const meter = new FrameMeter(LIMITS);
         expect(feed(meter, packet(1, 100), cut)).toBeNull();
         meter.open();
-        const bytes = bodies.flatMap((bodyBytes, i) => packet(i % 2 === 0 ? 3 : 12, bodyBytes));
+        const bytes = bodies.flatMap((bodyBytes, i) =>
+          packet(i % 2 === 0 ? 3 : 8, i % 2 === 0 ? bodyBytes : bodyBytes % 600),
+        );
         expect(feed(meter, bytes, cut)).toBeNull();
       }),
     );
@@ -74,15 +76,42 @@ describe('the frame meter', () => {
     expect(feed(open, packet(3, 200), [64])).toBeNull();
   });
 
-  test('wants CONNECT first', () => {
+  test('wants CONNECT first, and once', () => {
     for (let type = 0; type < 16; type++) {
       const wrong = feed(new FrameMeter(LIMITS), packet(type, 3), [1]);
       expect(wrong).toBe(type === 1 ? null : 'the first packet is not CONNECT');
     }
+    const meter = new FrameMeter(LIMITS);
+    expect(feed(meter, [...packet(1, 3), ...packet(12, 0)], [2])).toBeNull();
+    expect(feed(meter, packet(1, 3), [1])).toBe('a second CONNECT');
+  });
+
+  test('stops what only brokers send, and a control packet that is as long as a message', () => {
+    const after = (type: number, bodyBytes: number): string | null => {
+      const meter = new FrameMeter(LIMITS);
+      feed(meter, packet(1, 3), [5]);
+      meter.open();
+      return feed(meter, packet(type, bodyBytes), [64]);
+    };
+    for (const type of [0, 2, 9, 11, 13, 15])
+      expect(after(type, 2)).toContain(`type ${type}, which no client`);
+    for (const type of [4, 5, 6, 7, 8, 10, 12, 14]) {
+      expect([type, after(type, 600), after(type, 601)]).toEqual([
+        type,
+        null,
+        'a packet is longer than 600 bytes',
+      ]);
+    }
+  });
+
+  test('counts packets as they begin', () => {
+    const meter = new FrameMeter(LIMITS);
+    feed(meter, [...packet(1, 200), ...packet(12, 0), ...packet(12, 0), 0x30], [7]);
+    expect(meter.packets).toBe(4);
   });
 
   test('refuses a length of five bytes', () => {
-    const meter = new FrameMeter({ maxBytesBeforeOpen: 1_000, maxPacketBytes: 2 ** 28 });
+    const meter = new FrameMeter({ ...LIMITS, maxBytesBeforeConnack: 2 ** 28 });
     expect(feed(meter, [0x10, 0x80, 0x80, 0x80, 0x80, 0x01], [1])).toBe('a malformed remaining length');
   });
 });

@@ -2,8 +2,11 @@
 
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { exitCodeOf } from '#control-plane/cli/exit-codes.ts';
 import { holdfastProgram } from '#control-plane/cli/program.ts';
 import { digits } from '../registry/registry-world.ts';
@@ -88,7 +91,8 @@ async function run(
 describe('holdfast', () => {
   it('shows devices as a table, with the token sent and nothing else on stdout', async () => {
     const device = {
-      id: 'edge-1', profile: 'x86-cpu', labels: {}, online: true, lastSeenMs: 0, enrolledAtMs: 0, desiredSeq: 1,
+      id: 'edge-1', profile: 'x86-cpu', labels: {}, state: 'active', decision: null, keySha256: null,
+      certificateExpiresAtMs: null, online: true, lastSeenMs: 0, enrolledAtMs: 0, desiredSeq: 1,
       desired: null, reported: null,
     }; // prettier-ignore
     answers.set('GET /api/v1/devices', { status: 200, body: { items: [device] } });
@@ -98,6 +102,52 @@ describe('holdfast', () => {
     expect(out).toContain('edge-1');
     expect(aside).toBe('');
     expect(seen[0]?.authorization).toBe('Bearer secret');
+  });
+
+  it('posts a decision about a device with its reason, and asks for one', async () => {
+    const device = {
+      id: 'edge-1', profile: 'x86-cpu', labels: {}, state: 'revoked', keySha256: 'ab12'.repeat(16),
+      decision: { reason: 'stolen', actor: 'token:admin', atMs: 0 }, certificateExpiresAtMs: 86_400_000, online: false,
+      lastSeenMs: 0, enrolledAtMs: 0, desiredSeq: 1, desired: null, reported: null,
+    }; // prettier-ignore
+    answers.set('POST /api/v1/devices/edge-1/revoke', { status: 200, body: device });
+    const { code, out } = await run(['device', 'revoke', 'edge-1', '--reason', 'stolen']);
+    expect(code).toBe(0);
+    expect(seen[0]).toMatchObject({ body: { reason: 'stolen' } });
+    expect(out).toMatch(/^state +revoked: stolen$/m);
+    expect(out).toMatch(/^decided +by token:admin/m);
+    expect(out).toMatch(/^key +ab12 ab12 ab12 ab12 ab12 ab12 ab12 ab12$/m);
+    expect((await run(['device', 'revoke', 'edge-1'])).aside).toContain('--reason');
+    expect(seen).toHaveLength(1);
+  });
+
+  it('writes a batch of claims to a file that nobody else can read, and no token to stdout', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const csv = join(folder, 'claims.csv');
+    const items = ['a', 'b'].map((id) => ({
+      token: `hfc.${id}`,
+      claimId: id,
+      deviceId: `line-${id}`,
+      expiresAtMs: 0,
+    }));
+    answers.set('POST /api/v1/claims/batch', { status: 201, body: { items } });
+    const args = ['claim', 'create', '--batch', '2', '--csv', csv, '--id-prefix', 'line-', '--approval'];
+    const { code, out } = await run(args);
+    expect(code).toBe(0);
+    expect(out).not.toContain('hfc.');
+    expect(seen[0]).toMatchObject({ body: { count: 2, idPrefix: 'line-', approval: true } });
+    expect((await stat(csv)).mode & 0o777).toBe(0o600);
+    expect(await readFile(csv, 'utf8')).toBe(
+      'claim,device,expires,token\r\na,line-a,1970-01-01T00:00:00.000Z,hfc.a\r\nb,line-b,1970-01-01T00:00:00.000Z,hfc.b\r\n',
+    );
+    // A file that is there is left alone, before any token is made.
+    expect((await run(args)).code).toBe(2);
+    expect(seen).toHaveLength(1);
+    answers.set('POST /api/v1/claims/batch', { status: 409, body: problem(409, 'conflict', 'too many') });
+    expect((await run([...args.slice(0, 5), join(folder, 'other.csv')])).code).toBe(6);
+    expect(await readdir(folder)).toEqual(['claims.csv']);
+    expect((await run(['claim', 'create', '--batch', '2'])).code).toBe(2);
   });
 
   it('answers programs with JSON', async () => {

@@ -22,6 +22,10 @@ const DEVICE: Device = {
   online: true,
   lastSeenMs: 1,
   enrolledAtMs: 1,
+  state: 'active',
+  decision: null,
+  keySha256: null,
+  certificateExpiresAtMs: null,
   desiredSeq: 0,
   desired: null,
   reported: reportedBody(),
@@ -131,7 +135,7 @@ describe('a candidate has no timing, and the job goes on', () => {
   });
 
   it('when it cannot be signed', async () => {
-    vi.spyOn(trust.image, 'addTarget').mockRejectedValueOnce(new Error('the disk is full'));
+    vi.spyOn(trust.image, 'addMeasurement').mockRejectedValueOnce(new Error('the disk is full'));
     const request = aRequest();
     expect(await timer.time(request)).toBeNull();
     expect(timer.offers(request.weights.sha256)).toBe(false);
@@ -162,13 +166,15 @@ it('what a control plane that was killed left signed is withdrawn when it starts
   const { sha256, sizeBytes: length } = await blobs.putBytes(Buffer.from('{"a":"candidate"}'));
   const path = measureTargetPath('digits', 1, sha256);
   const target = { length, sha256 };
-  await trust.image.addTarget({ path, ...target, custom: { profile: 'cpu-generic', purpose: 'measure' } });
-  const release = 'digits/1/cpu-generic.json';
-  await trust.image.addTarget({
-    path: release,
+  await trust.image.addMeasurement({
+    path,
     ...target,
-    custom: { profile: 'cpu-generic', releaseCounter: 1 },
+    custom: { profile: 'cpu-generic', purpose: 'measure' },
   });
+  const release = 'digits/1/cpu-generic.json';
+  await trust.image.addAuthorTargets('digits', [
+    { path: release, ...target, custom: { profile: 'cpu-generic', releaseCounter: 1 } },
+  ]);
   await open();
   expect(trust.image.target(path)).toBeUndefined();
   expect(trust.image.target(release)).toBeDefined();

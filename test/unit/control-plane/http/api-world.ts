@@ -7,13 +7,20 @@ import type { AddressInfo } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createApp } from '#control-plane/app.ts';
-import { createApiTokens } from '#control-plane/http/api-tokens.ts';
 import { createFailureLimit } from '#control-plane/http/authenticate.ts';
-import { sessionRoutes } from '#control-plane/http/session-routes.ts';
-import { createSessions } from '#control-plane/http/sessions.ts';
+import type { ScopeSource } from '#control-plane/http/permission.ts';
+import { DEFAULT_BUDGETS, type RateBudgets } from '#control-plane/http/rate-budgets.ts';
 import type { ApiRouter } from '#control-plane/http/route.ts';
-import { createLogger } from '#control-plane/logger.ts';
+import { createLogger, type Logger } from '#control-plane/logger.ts';
+import { ensureAdminToken } from '#control-plane/operators/admin-token.ts';
+import type { Identity } from '#control-plane/operators/oidc/identity.ts';
+import { sessionRoutes } from '#control-plane/operators/session-routes.ts';
+import { Sessions } from '#control-plane/operators/sessions.ts';
+import { tokenRoutes } from '#control-plane/operators/token-routes.ts';
+import { ApiTokens } from '#control-plane/operators/tokens.ts';
+import { createAudit } from '#control-plane/store/audit.ts';
 import type { Store } from '#control-plane/store/database.ts';
+import type { Grant } from '#protocol/access.ts';
 import type { Problem } from '#protocol/api.ts';
 import { temporaryStore } from '#test/temporary-store.ts';
 
@@ -26,12 +33,20 @@ export interface ApiWorld extends AsyncDisposable {
   readonly store: Store;
   /** What the server logged. */
   readonly logged: string[];
+  readonly tokens: ApiTokens;
+  readonly sessions: Sessions;
+  /** A new token with these grants. */
+  tokenWith(...grants: Grant[]): Promise<string>;
   /** A request with the admin token. */
   call(path: string, init?: CallInit): Promise<Response>;
 }
 
 export interface ApiWorldOptions {
-  readonly routers?: (store: Store) => ApiRouter[];
+  readonly routers?: (store: Store, parts: { sessions: Sessions; log: Logger }) => ApiRouter[];
+  readonly scopes?: ScopeSource;
+  readonly budgets?: Partial<RateBudgets>;
+  readonly trustedProxies?: readonly string[];
+  readonly grantsOf?: (identity: Identity) => readonly Grant[];
   readonly consoleDir?: string;
   readonly maxFailures?: number;
   readonly nowMs?: () => number;
@@ -40,21 +55,30 @@ export interface ApiWorldOptions {
 export async function apiWorld(options: ApiWorldOptions = {}): Promise<ApiWorld> {
   const temporary = await temporaryStore();
   const { store, dataDir } = temporary;
-  const tokens = createApiTokens(store);
-  const { path } = await tokens.ensureAdmin(dataDir);
+  const nowMs = options.nowMs ?? Date.now;
+  const tokens = new ApiTokens({ store, audit: createAudit(store, nowMs), nowMs });
+  const { path } = await ensureAdminToken(store, dataDir, nowMs);
   const token = (await readFile(path, 'utf8')).trim();
-  const access = {
-    tokens,
-    sessions: createSessions(store, options.nowMs),
-    failureLimit: createFailureLimit(options.maxFailures ?? 1_000),
-  };
+  const sessions = new Sessions({ store, nowMs, grantsOf: options.grantsOf ?? (() => []) });
+  const failureLimit = createFailureLimit(options.maxFailures ?? 1_000);
   const logged: string[] = [];
+  let made = 0;
+  const log = createLogger({ level: 'debug', write: (line) => logged.push(line) });
   const app = createApp({
-    ...access,
+    tokens,
+    sessions,
+    failureLimit,
+    scopes: options.scopes ?? { teamOf: () => null, labelsOf: () => Promise.resolve(null) },
     store,
-    log: createLogger({ level: 'debug', write: (line) => logged.push(line) }),
-    routers: [sessionRoutes(access), ...(options.routers?.(store) ?? [])],
+    log,
+    routers: [
+      sessionRoutes({ tokens, sessions, failureLimit, providerName: null }),
+      tokenRoutes(tokens),
+      ...(options.routers?.(store, { sessions, log }) ?? []),
+    ],
     hostNames: ['fleet.example'],
+    trustedProxies: options.trustedProxies ?? [],
+    budgets: { ...DEFAULT_BUDGETS, ...options.budgets },
     consoleDir: options.consoleDir ?? join(dataDir, 'no-console'),
     packageVersion: '1.2.3',
   });
@@ -67,6 +91,18 @@ export async function apiWorld(options: ApiWorldOptions = {}): Promise<ApiWorld>
     dataDir,
     store,
     logged,
+    tokens,
+    sessions,
+    async tokenWith(...grants) {
+      const keeper = {
+        label: 'system',
+        grants: [{ role: 'admin' as const }],
+        tokenId: null,
+        expiresAtMs: null,
+      };
+      made += 1;
+      return (await tokens.create({ name: `made-${made}`, grants, ttlMs: 3_600_000 }, keeper)).token;
+    },
     call: (callPath, init = {}) =>
       fetch(url + callPath, { ...init, headers: { authorization: `Bearer ${token}`, ...init.headers } }),
     async [Symbol.asyncDispose]() {

@@ -18,7 +18,7 @@ function things() {
   route(
     router,
     {
-      method: 'post', path: '/things/:version', tag: 't', summary: 's', status: 201,
+      method: 'post', path: '/things/:version', tag: 't', summary: 's', access: 'operator', status: 201,
       params: z.strictObject({ version: versionParameter }),
       query: z.strictObject({ dry: z.enum(['yes', 'no']).optional() }),
       body: thing, maxBodyBytes: 2_000,
@@ -31,12 +31,20 @@ function things() {
     { method: 'get', path: '/public', tag: 't', summary: 's', access: 'public', response: z.string() },
     ({ actor }) => actor,
   );
-  route(router, { method: 'get', path: '/broken', tag: 't', summary: 's', response: z.string() }, () => {
-    throw new Error('secret inner detail');
-  });
-  route(router, { method: 'get', path: '/full', tag: 't', summary: 's', response: z.string() }, () => {
-    throw new HoldfastError('disk-full', 'the disk is full', { hint: 'free some' });
-  });
+  route(
+    router,
+    { method: 'get', path: '/broken', tag: 't', summary: 's', access: 'viewer', response: z.string() },
+    () => {
+      throw new Error('secret inner detail');
+    },
+  );
+  route(
+    router,
+    { method: 'get', path: '/full', tag: 't', summary: 's', access: 'viewer', response: z.string() },
+    () => {
+      throw new HoldfastError('disk-full', 'the disk is full', { hint: 'free some' });
+    },
+  );
   return router;
 }
 

@@ -27,7 +27,7 @@ async function openWorld(limits: Partial<EventStreamLimits> = {}) {
         return batch;
       };
       streams = new EventStreams({ ...events, since }, limits);
-      return [eventRoutes({ streams, audit: createAudit(store) })];
+      return [eventRoutes({ streams, audit: createAudit(store), maySee: () => Promise.resolve(false) })];
     },
   });
 }
@@ -176,6 +176,25 @@ describe('the event stream', () => {
     await openWorld({ maxStreams: 1 });
     await open();
     expect(await problemOf(await world.call('/api/v1/events'))).toMatchObject({ status: 503 });
+  });
+
+  it('is bounded in number for each caller, so that one cannot take all', async () => {
+    await world[Symbol.asyncDispose]();
+    await openWorld({ maxStreamsEach: 1 });
+    await open();
+    expect(await problemOf(await world.call('/api/v1/events'))).toMatchObject({ status: 429 });
+    const authorization = `Bearer ${await world.tokenWith({ role: 'viewer' })}`;
+    expect((await world.call('/api/v1/events', { headers: { authorization } })).status).toBe(200);
+  });
+
+  it('ends at the next heartbeat once the token behind it is revoked', async () => {
+    await world[Symbol.asyncDispose]();
+    await openWorld({ heartbeatMs: 20 });
+    const authorization = `Bearer ${await world.tokenWith({ role: 'viewer' })}`;
+    const reader = new Reader(await world.call('/api/v1/events', { headers: { authorization } }));
+    await reader.until(({ lines }) => lines.includes(': heartbeat'));
+    await world.store.db.deleteFrom('api_tokens').where('id', '!=', 'admin').execute();
+    await reader.until(({ isEnded }) => isEnded);
   });
 
   it('ends when the server stops', async () => {

@@ -12,7 +12,7 @@ function document() {
   route(
     router,
     {
-      method: 'post', path: '/things/:version', tag: 'things', summary: 'Make one', status: 201,
+      method: 'post', path: '/things/:version', tag: 'things', summary: 'Make one', access: 'releaser', status: 201,
       params: z.strictObject({ version: versionParameter }),
       query: z.strictObject({ dry: z.enum(['yes', 'no']).optional() }),
       body: z.strictObject({ size: z.int().default(3) }),
@@ -48,6 +48,7 @@ describe('the OpenAPI document', () => {
     expect(openapi).toBe('3.1.0');
     expect(paths['/api/v1/things/{version}']?.['post']).toMatchObject({
       operationId: 'postThingsVersion',
+      'x-holdfast-role': 'releaser',
       parameters: [
         { name: 'version', in: 'path', required: true, schema: { type: 'string' } },
         { name: 'dry', in: 'query', required: false, schema: { enum: ['yes', 'no'] } },
@@ -62,7 +63,8 @@ describe('the OpenAPI document', () => {
           },
         },
         400: { description: 'bad-request' },
-        401: { description: 'unauthorized' },
+        401: { description: 'unauthorized, token-expired' },
+        403: { description: 'forbidden' },
         409: { description: 'conflict, version-exists' },
       },
     });

@@ -7,6 +7,7 @@ import { FileBlobStore } from '#control-plane/artifacts/file-blob-store.ts';
 import { createLogger } from '#control-plane/logger.ts';
 import { JobQueue, type JobWork } from '#control-plane/registry/job-queue.ts';
 import { loadProfiles } from '#control-plane/registry/profiles.ts';
+import { insertVariant } from '#control-plane/registry/store.ts';
 import { Registry, type RegistryDeps } from '#control-plane/registry/service.ts';
 import { createAudit, type Audit } from '#control-plane/store/audit.ts';
 import type { Store } from '#control-plane/store/database.ts';
@@ -73,6 +74,7 @@ export async function registryWorld(
     profiles: await loadProfiles(),
     nowMs: Date.now,
     maxModelBytes: 1_000_000,
+    packageVersion: '0.0.0-test',
   };
   const world: RegistryWorld = {
     registry: new Registry(deps),
@@ -98,4 +100,19 @@ export async function importDigits(world: RegistryWorld): Promise<Digits> {
   await world.blobs.putBytes(model.golden);
   await world.registry.createVersion({ contract: model.contract }, ACTOR);
   return model;
+}
+
+/** A variant of version 1 as the compression job stores it: the author's own weights. */
+export function addVariant({ store }: RegistryWorld, { contract }: Digits, profile: string): Promise<void> {
+  const variant = {
+    profile,
+    precision: 'original',
+    weights: contract.weights,
+    recipe: { kind: 'original' },
+    evaluation: null,
+    report: null,
+    comparison: null,
+  } as const;
+  const { tolerance } = contract.golden;
+  return insertVariant(store.db, 'digits', 1, { variant, tolerance }, 1);
 }

@@ -1,8 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Registry } from '#control-plane/registry/service.ts';
-import { insertVariant } from '#control-plane/registry/store.ts';
 import { releaseManifestSchema } from '#protocol/release.ts';
-import { ACTOR, importDigits, registryWorld, type Digits, type RegistryWorld } from './registry-world.ts';
+import {
+  ACTOR,
+  addVariant as addVariantOf,
+  importDigits,
+  registryWorld,
+  type Digits,
+  type RegistryWorld,
+} from './registry-world.ts';
 
 let world: RegistryWorld;
 let model: Digits;
@@ -12,26 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => world[Symbol.asyncDispose]());
 
-/** A variant as the compression job stores it. */
-const addVariant = (profile: string) =>
-  insertVariant(
-    world.store.db,
-    'digits',
-    1,
-    {
-      variant: {
-        profile,
-        precision: 'original',
-        weights: model.contract.weights,
-        recipe: { kind: 'original' },
-        evaluation: null,
-        report: null,
-        comparison: null,
-      },
-      tolerance: model.contract.golden.tolerance,
-    },
-    1,
-  );
+const addVariant = (profile: string) => addVariantOf(world, model, profile);
 
 const counters = async (): Promise<Record<string, number | null>> => {
   const { variants } = await world.registry.getVersion('digits', 1);
@@ -45,6 +32,7 @@ describe('signing a version', () => {
     const release = await world.registry.release('digits', 1, 'cpu-generic');
     if (release === null) throw new Error('not signed');
     const bytes = await world.blobs.bytes(release.manifestSha256, 100_000);
+    const { contractSha256: sourceSha256 } = await world.registry.getVersion('digits', 1);
     expect(release).toMatchObject({
       targetPath: 'digits/1/cpu-generic.json',
       releaseCounter: 1,
@@ -58,7 +46,7 @@ describe('signing a version', () => {
     expect(world.trust.image.target(release.targetPath)).toEqual({
       length: bytes.length,
       hashes: { sha256: release.manifestSha256 },
-      custom: { profile: 'cpu-generic', releaseCounter: 1 },
+      custom: { profile: 'cpu-generic', releaseCounter: 1, sourceSha256 },
     });
   });
 
@@ -84,16 +72,13 @@ describe('signing a version', () => {
     'that was cut off %s the target was published ends the same',
     async (when) => {
       await addVariant('cpu-generic');
-      const broken = new Registry({
-        ...world.deps,
-        image: {
-          async addTarget(target) {
-            if (when === 'after') await world.trust.image.addTarget(target);
-            throw new Error('cut off');
-          },
-        },
+      const { image } = world.trust;
+      const cut = vi.spyOn(image, 'addRelease').mockImplementationOnce(async (target) => {
+        cut.mockRestore();
+        if (when === 'after') await image.addRelease(target);
+        throw new Error('cut off');
       });
-      await expect(broken.signVersion('digits', 1, ACTOR)).rejects.toThrow('cut off');
+      await expect(world.registry.signVersion('digits', 1, ACTOR)).rejects.toThrow('cut off');
       expect(await world.registry.release('digits', 1, 'cpu-generic')).toBeNull();
       await world.registry.signVersion('digits', 1, ACTOR);
       expect(await counters()).toEqual({ 'cpu-generic': 1 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { tokenBySha256 } from '#control-plane/operators/token-store.ts';
 import { getVersion } from '#control-plane/registry/store.ts';
 import { openDatabase } from '#control-plane/store/database.ts';
 import { migrations } from '#control-plane/store/migrations/provider.ts';
@@ -78,4 +79,87 @@ it('variants from before candidates were kept are read, with what is known of th
       sizeBytesAfter: 70_000,
     },
   });
+});
+
+it('devices and claims of before there were states keep their keys, and a spent claim stays spent', async () => {
+  const before = ['0001-first-tables', '0002-candidates'];
+  const old = new Kysely<Database>({ dialect: nodeSqliteDialect(join(dataDir, 'holdfast.db')) });
+  const all = migrations('sqlite');
+  const provider = {
+    getMigrations: () =>
+      Promise.resolve(Object.fromEntries(before.map((name) => [name, all[name] as never]))),
+  };
+  await new Migrator({ db: old, provider }).migrateToLatest();
+  const claim = {
+    secret_sha256: 'c'.repeat(64),
+    profile: null,
+    json_labels: '{}',
+    expires_at_ms: 9,
+    created_at_ms: 1,
+  };
+  for (const [id, usedBy] of [
+    ['usedclaim', 'k'.repeat(64)],
+    ['openclaim', null],
+  ]) {
+    const row = { ...claim, id, device_id: id === 'usedclaim' ? 'gate-1' : 'gate-2', used_by_spki: usedBy };
+    await old
+      .insertInto('claims')
+      .values(row as never)
+      .execute();
+  }
+  const device = {
+    id: 'gate-1', profile: 'cpu-generic', json_labels: '{}', online: 0, enrolled_at_ms: 1, desired_seq: 4, reported_seq: 0,
+  }; // prettier-ignore
+  await old
+    .insertInto('devices')
+    .values(device as never)
+    .execute();
+  await old.destroy();
+
+  await using store = await openDatabase({ dataDir });
+  const { db } = store;
+  expect(await db.selectFrom('devices').selectAll().execute()).toMatchObject([
+    {
+      id: 'gate-1',
+      state: 'active',
+      spki_sha256: 'k'.repeat(64),
+      desired_seq: 4,
+      certificate_expires_ms: null,
+    },
+  ]);
+  expect(await db.selectFrom('claim_uses').selectAll().execute()).toEqual([
+    { claim_id: 'usedclaim', spki_sha256: 'k'.repeat(64), device_id: 'gate-1' },
+  ]);
+  expect(
+    await db.selectFrom('claims').select(['id', 'uses', 'used', 'device_id']).orderBy('id').execute(),
+  ).toEqual([
+    { id: 'openclaim', uses: 1, used: 0, device_id: 'gate-2' },
+    { id: 'usedclaim', uses: 1, used: 1, device_id: 'gate-1' },
+  ]);
+});
+
+it('the first token of before may everything and does not expire; its sessions are over', async () => {
+  const names = ['0001-first-tables', '0002-candidates'];
+  const old = new Kysely<Database>({ dialect: nodeSqliteDialect(join(dataDir, 'holdfast.db')) });
+  const all = Object.entries(migrations('sqlite')).filter(([name]) => names.includes(name));
+  const provider = { getMigrations: () => Promise.resolve(Object.fromEntries(all)) };
+  await new Migrator({ db: old, provider }).migrateToLatest();
+  const token = { id: 'admin', name: 'admin', token_sha256: 'a'.repeat(64), created_at_ms: 1 };
+  await old
+    .insertInto('api_tokens')
+    .values(token as never)
+    .execute();
+  const session = { id_sha256: 'b'.repeat(64), token_id: 'admin', created_at_ms: 1, expires_at_ms: 9 };
+  await old
+    .insertInto('sessions')
+    .values(session as never)
+    .execute();
+  await old.destroy();
+
+  await using store = await openDatabase({ dataDir });
+  expect(await tokenBySha256(store.db, 'a'.repeat(64))).toEqual({
+    id: 'admin', name: 'admin', grants: [{ role: 'admin' }], createdBy: 'system', createdAtMs: 1, expiresAtMs: null,
+    lastUsedAtMs: null,
+  }); // prettier-ignore
+  expect(await store.db.selectFrom('sessions').selectAll().execute()).toEqual([]);
 });

@@ -58,7 +58,7 @@ describe('the authority', () => {
     expect(certificate.toLegacyObject().asn1Curve).toBe('prime256v1');
     const years = (Date.parse(certificate.validTo) - nowMs) / (365.25 * DAY_MS);
     expect(years).toBeCloseTo(10, 1);
-    expect((await stat(join(directory, 'ca.pem'))).mode & 0o777).toBe(0o600);
+    expect((await stat(join(directory, 'authorities.json'))).mode & 0o777).toBe(0o600);
   });
 
   it('is pinned by the digest of its public key', () => {
@@ -67,7 +67,7 @@ describe('the authority', () => {
   });
 
   it('is not made anew over a torn file', async () => {
-    const path = join(directory, 'ca.pem');
+    const path = join(directory, 'authorities.json');
     const bytes = await readFile(path);
     for (const length of [0, 100, bytes.length - 40]) {
       await writeFile(path, bytes.subarray(0, length));
@@ -99,7 +99,7 @@ describe('server certificates', () => {
     nowMs += 2 * DAY_MS;
     const renewed = await ca.issueServerCertificate({ ...NAMES, ipAddresses: ['10.0.0.1'] });
     expect(renewed.certificatePem).not.toBe(renamed.certificatePem);
-    await rm(join(directory, 'ca.pem'));
+    await rm(join(directory, 'authorities.json'));
     ca = await open();
     const replaced = await ca.issueServerCertificate({ ...NAMES, ipAddresses: ['10.0.0.1'] });
     expect(new X509Certificate(replaced.certificatePem).verify(createPublicKey(ca.certificatePem))).toBe(
@@ -208,4 +208,63 @@ it('gives the control plane a client certificate that is no device', async () =>
   expect(privateKeyPem).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   expect(certificate.checkPrivateKey(privateKey)).toBe(false);
+});
+
+describe('the key of the authority', () => {
+  const sealed = async (passphrase: string | null) =>
+    await DeviceCa.open({ directory, passphrase, now: () => new Date(nowMs) });
+  const stored = () => readFile(join(directory, 'authorities.json'), 'utf8');
+
+  it('lies open without a passphrase, is sealed at the next start with one, and is the same', async () => {
+    expect(await stored()).toContain('BEGIN PRIVATE KEY');
+    expect(ca.isKeyEncrypted).toBe(false);
+    const opened = await sealed('correct horse battery');
+    expect(opened.isKeyEncrypted).toBe(true);
+    expect(opened.spkiSha256()).toBe(ca.spkiSha256());
+    expect(await stored()).not.toContain('BEGIN PRIVATE KEY');
+    await expect(sealed(null)).rejects.toMatchObject({ code: 'bad-config' });
+    await expect(sealed('another passphrase')).rejects.toMatchObject({ code: 'passphrase-wrong' });
+    expect((await sealed('correct horse battery')).certificatePem).toBe(ca.certificatePem);
+  });
+
+  it('is taken over from the file of before, and nothing is left lying open', async () => {
+    const { authorities } = JSON.parse(await stored()) as {
+      authorities: { key: string; certificatePem: string }[];
+    };
+    const [authority] = authorities;
+    await writeFile(join(directory, 'ca.pem'), `${authority?.key}${authority?.certificatePem}`, {
+      mode: 0o600,
+    });
+    await rm(join(directory, 'authorities.json'));
+    const opened = await sealed('correct horse battery');
+    expect(opened.spkiSha256()).toBe(ca.spkiSha256());
+    await expect(readFile(join(directory, 'ca.pem'))).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await stored()).not.toContain('BEGIN PRIVATE KEY');
+  });
+
+  it('changes with overlap: certified by the old one too, both believed over a restart, until the old is retired', async () => {
+    const old = new X509Certificate(ca.certificatePem);
+    await ca.rotate();
+    await expect(ca.rotate()).rejects.toMatchObject({ code: 'conflict' });
+    const { certificatePem: chain } = await ca.issueServerCertificate(NAMES);
+    const [leaf, cross] = chain
+      .split(/(?<=-----END CERTIFICATE-----\n)/)
+      .map((pem) => new X509Certificate(pem));
+    const newest = new X509Certificate(ca.certificatePem);
+    expect(leaf?.verify(newest.publicKey)).toBe(true);
+    expect(cross?.verify(old.publicKey)).toBe(true);
+    expect(cross?.publicKey.equals(newest.publicKey)).toBe(true);
+    const again = await open();
+    expect(again.bundlePem).toBe(ca.bundlePem);
+    expect(again.bundlePem.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+    expect((await again.issueServerCertificate(NAMES)).certificatePem).toBe(chain);
+    const device = await again.issueDeviceCertificate({ deviceId: 'edge-1', csrPem: await csr() });
+    expect(device.caSpkiSha256).toBe(again.spkiSha256());
+    await again.retire();
+    await expect(again.retire()).rejects.toMatchObject({ code: 'conflict' });
+    expect((await open()).bundlePem).toBe(ca.certificatePem);
+    expect((await again.issueServerCertificate(NAMES)).certificatePem).toBe(
+      chain.slice(0, chain.indexOf('-----END CERTIFICATE-----\n') + 26),
+    );
+  });
 });

@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectorRepository } from '#control-plane/trust/director-repository.ts';
 import type { DirectorOrder } from '#control-plane/trust/director-repository.ts';
-import { KeyStore } from '#control-plane/trust/key-store.ts';
+import { KeyStore } from '#control-plane/trust/keys/key-store.ts';
 import { DEFAULT_DEPLOYMENT_POLICY } from '#protocol/release.ts';
 
 const HOUR_MS = 3_600_000;
@@ -139,6 +139,35 @@ describe('signing anew', () => {
     director = await open();
     await expect(director.resignExpiring()).rejects.toThrow(AggregateError);
     expect((await timestamp('edge-3')).version).toBe(3);
+  });
+});
+
+describe('a device that is removed', () => {
+  it('is told nothing any more, also after a restart or a removal that was cut off', async () => {
+    for (const deviceId of ['edge-1', 'edge-2']) await director.setOrder(deviceId, order(1, deviceId));
+    await director.removeDevice('edge-1');
+    await director.removeDevice('edge-3');
+    expect(await director.readDirectorFile('edge-1', 'timestamp.json')).toBeNull();
+    expect(await director.currentOrder('edge-1')).toBeNull();
+    await mkdir(join(folder, 'director', 'removed', 'edge-1'), { recursive: true });
+    director = await open();
+    expect(await readdir(join(folder, 'director'))).toEqual(['1.root.json', 'devices']);
+    nowMs += 20 * HOUR_MS;
+    expect(await director.resignExpiring()).toBe(1);
+    expect(await readdir(join(folder, 'director', 'devices'))).toEqual(['edge-2']);
+  });
+
+  it('gets no order that was under way, and may enrol again', async () => {
+    await director.setOrder('edge-1', order(1));
+    const both = await Promise.allSettled([
+      director.removeDevice('edge-1'),
+      director.setOrder('edge-1', order(2)),
+    ]);
+    expect(both[0].status).toBe('fulfilled');
+    if (both[1].status === 'rejected') expect(both[1].reason).toMatchObject({ code: 'not-found' });
+    expect(await director.currentOrder('edge-1')).toBeNull();
+    await director.ensureDevice('edge-1');
+    expect(await timestamp()).toMatchObject({ version: 1 });
   });
 });
 

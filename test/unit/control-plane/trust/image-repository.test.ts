@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ImageRepository } from '#control-plane/trust/image-repository.ts';
-import { KeyStore } from '#control-plane/trust/key-store.ts';
+import { KeyStore } from '#control-plane/trust/keys/key-store.ts';
 import { canonicalJson } from '#protocol/canonical-json.ts';
+import { sourceTargetPath } from '#protocol/trust.ts';
 
 const DAY_MS = 86_400_000;
 const SHA256 = 'a'.repeat(64);
+const SOURCE = 'b'.repeat(64);
 
 let folder: string;
 let nowMs: number;
@@ -20,8 +22,22 @@ const open = async (directory = join(folder, 'image')) =>
     keyStore: await KeyStore.open(join(folder, 'keys')),
     now: () => new Date(nowMs),
   });
-const add = async (path: string, releaseCounter = 1, sha256 = SHA256) =>
-  await image.addTarget({ path, length: 3, sha256, custom: { profile: 'cpu', releaseCounter } });
+/** The source first, as authors sign it, where a release path names one. */
+const add = async (path: string, releaseCounter = 1, sha256 = SHA256) => {
+  const [model = '', version = ''] = path.split('/');
+  const source = sourceTargetPath(model, Number(version));
+  await image.addAuthorTargets(model, [
+    { path: source, length: 9, sha256: SOURCE, custom: { kind: 'source' } },
+  ]);
+  await release(path, releaseCounter, sha256);
+};
+const release = async (path: string, releaseCounter = 1, sha256 = SHA256) =>
+  await image.addRelease({
+    path,
+    length: 3,
+    sha256,
+    custom: { profile: 'cpu', releaseCounter, sourceSha256: SOURCE },
+  });
 
 interface SignedJson {
   version: number;
@@ -45,52 +61,52 @@ afterEach(() => rm(folder, { recursive: true }));
 describe('publishing', () => {
   it('starts as an empty signed repository', async () => {
     expect(await readdir(join(folder, 'image'))).toEqual([
+      '1.measurements.json',
+      '1.pipeline.json',
       '1.root.json',
       '1.snapshot.json',
       '1.targets.json',
       'timestamp.json',
     ]);
+    expect((await signed('timestamp.json')).holdfast).toEqual({ issuedAtMs: nowMs });
     expect((await signed('1.targets.json')).targets).toEqual({});
   });
 
   it('names each target by length, hash, profile and counter', async () => {
-    await image.addTarget({
-      path: 'digits/1/cpu.json',
-      bytes: Buffer.from('abc'),
-      custom: { profile: 'cpu', releaseCounter: 4 },
+    await add('digits/1/gpu.json');
+    const custom = { profile: 'cpu', releaseCounter: 4, sourceSha256: SOURCE };
+    await image.addRelease({ path: 'digits/1/cpu.json', bytes: Buffer.from('abc'), custom });
+    expect((await signed('3.pipeline.json')).targets['digits/1/cpu.json']).toEqual({
+      length: 3,
+      hashes: { sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' },
+      custom,
     });
-    expect((await signed('2.targets.json')).targets).toEqual({
-      'digits/1/cpu.json': {
-        length: 3,
-        hashes: { sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' },
-        custom: { profile: 'cpu', releaseCounter: 4 },
-      },
-    });
-    expect((await signed('2.snapshot.json')).meta['targets.json']?.version).toBe(2);
-    expect((await signed('timestamp.json')).meta['snapshot.json']?.version).toBe(2);
+    expect((await signed('4.snapshot.json')).meta['pipeline.json']?.version).toBe(3);
+    expect((await signed('timestamp.json')).meta['snapshot.json']?.version).toBe(4);
   });
 
   it('publishes the same target once, and never other bytes under its path', async () => {
     await add('digits/1/cpu.json');
     await add('digits/1/cpu.json');
-    expect((await signed('timestamp.json')).version).toBe(2);
+    expect((await signed('timestamp.json')).version).toBe(3);
     await expect(add('digits/1/cpu.json', 1, 'b'.repeat(64))).rejects.toMatchObject({
       code: 'version-exists',
     });
     await expect(add('digits/1/cpu.json', 2)).rejects.toMatchObject({ code: 'version-exists' });
-    expect((await signed('timestamp.json')).version).toBe(2);
+    expect((await signed('timestamp.json')).version).toBe(3);
   });
 
   it('loses no target of many that are added at once', async () => {
     const paths = Array.from({ length: 20 }, (_, index) => `digits/${index + 1}/cpu.json`);
     await Promise.all(paths.map((path) => add(path)));
-    expect(Object.keys((await signed('21.targets.json')).targets)).toEqual(paths);
+    expect(Object.keys((await signed('21.pipeline.json')).targets)).toEqual(paths);
+    expect(Object.keys((await signed('21.targets.json')).targets)).toHaveLength(20);
   });
 
   it('takes less than 20 ms a publish among hundreds of targets', async () => {
-    for (let start = 0; start < 300; start += 1) await add(`digits/${start}/cpu.json`);
+    for (let version = 1; version <= 150; version += 1) await add(`digits/${version}/cpu.json`);
     const began = performance.now();
-    for (let start = 0; start < 10; start += 1) await add(`other/${start}/cpu.json`);
+    for (let version = 1; version <= 10; version += 1) await release(`digits/${version}/gpu.json`);
     // Twice the budget: the machine that runs tests is shared.
     expect((performance.now() - began) / 10).toBeLessThan(40);
   }, 60_000);
@@ -98,8 +114,8 @@ describe('publishing', () => {
   it('keeps the last eight versions and every root', async () => {
     for (let version = 1; version <= 12; version += 1) await add(`digits/${version}/cpu.json`);
     const names = await readdir(join(folder, 'image'));
-    expect(names.filter((name) => name.endsWith('targets.json'))).toHaveLength(8);
-    expect(names.filter((name) => name.endsWith('snapshot.json'))).toHaveLength(8);
+    for (const role of ['targets', 'pipeline', 'snapshot'])
+      expect(names.filter((name) => name.endsWith(`${role}.json`))).toHaveLength(8);
     expect(names).toContain('1.root.json');
   });
 
@@ -126,7 +142,8 @@ describe('floors', () => {
   it('rise, and never fall', async () => {
     await add('digits/1/cpu.json', 1);
     await add('digits/2/cpu.json', 2);
-    await image.setFloor('digits', 2);
+    expect(await image.setFloor('digits', 2)).toBe('published');
+    expect(await image.setFloor('digits', 2)).toBe('published');
     expect(image.floor('digits')).toBe(2);
     expect(image.floor('other')).toBe(0);
     await expect(image.setFloor('digits', 1)).rejects.toMatchObject({ code: 'conflict' });
@@ -147,7 +164,7 @@ describe('signing anew', () => {
     expect(await image.resign()).toBe(false);
   });
 
-  it('renews the timestamp alone, then the snapshot, then the targets', async () => {
+  it('renews the timestamp alone, then the snapshot, then all roles', async () => {
     const versions = async () => {
       const timestamp = await signed('timestamp.json');
       const snapshotVersion = timestamp.meta['snapshot.json']?.version ?? 0;
@@ -174,7 +191,7 @@ describe('opening', () => {
     image = await open();
     expect(await image.readImageFile('timestamp.json')).toEqual(before);
     await add('digits/2/cpu.json');
-    expect(Object.keys((await signed('3.targets.json')).targets)).toEqual([
+    expect(Object.keys((await signed('3.pipeline.json')).targets)).toEqual([
       'digits/1/cpu.json',
       'digits/2/cpu.json',
     ]);
@@ -183,12 +200,12 @@ describe('opening', () => {
   it('mends a publish that was cut off at any step', async () => {
     await add('digits/1/cpu.json');
     await cp(join(folder, 'image'), join(folder, 'before'), { recursive: true });
-    await add('digits/2/cpu.json');
+    await release('digits/1/gpu.json');
     const published = [
-      '3.targets.json.tmp',
-      '3.snapshot.json.tmp',
-      '3.targets.json',
-      '3.snapshot.json',
+      '3.pipeline.json.tmp',
+      '4.snapshot.json.tmp',
+      '3.pipeline.json',
+      '4.snapshot.json',
       'timestamp.json.tmp',
     ];
     for (let steps = 1; steps <= published.length; steps += 1) {
@@ -198,13 +215,11 @@ describe('opening', () => {
         await cp(join(folder, 'image', name.replace('.tmp', '')), join(directory, name));
       }
       image = await open(directory);
-      expect(
-        (await readdir(directory)).filter((name) => name.startsWith('3.') || name.endsWith('.tmp')),
-      ).toEqual([]);
-      await add('digits/9/cpu.json');
-      expect(Object.keys((await signed('3.targets.json')).targets)).toEqual([
+      expect((await readdir(directory)).filter((name) => /^3.pipeline|^4|tmp$/.test(name))).toEqual([]);
+      await release('digits/1/cuda.json');
+      expect(Object.keys((await signed('3.pipeline.json')).targets)).toEqual([
         'digits/1/cpu.json',
-        'digits/9/cpu.json',
+        'digits/1/cuda.json',
       ]);
     }
   });
@@ -245,9 +260,9 @@ describe('opening', () => {
   });
 
   it('says so when the keys are not those of the root', async () => {
-    await rm(join(folder, 'keys', 'image-targets.pem'));
+    await rm(join(folder, 'keys', 'image-snapshot.pem'));
     await expect(open()).rejects.toMatchObject({ code: 'state-corrupt' });
-    await (await KeyStore.open(join(folder, 'keys'))).ensure('image-targets');
+    await (await KeyStore.open(join(folder, 'keys'))).ensure('image-snapshot');
     await expect(open()).rejects.toMatchObject({ code: 'state-corrupt' });
   });
 });
@@ -283,7 +298,8 @@ describe('reading', () => {
   });
 
   it('waits for a publish under way, so that nobody sees what might be lost', async () => {
-    const adding = add('digits/1/cpu.json');
+    await add('digits/1/cpu.json');
+    const adding = release('digits/1/gpu.json');
     const timestamp = await image.readImageFile('timestamp.json');
     await adding;
     expect(timestamp).toEqual(await image.readImageFile('timestamp.json'));

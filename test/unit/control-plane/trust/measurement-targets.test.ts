@@ -19,7 +19,9 @@ let trust: Trust;
 
 const open = () => openTrust({ directory: folder, now: () => new Date(Date.UTC(2030, 0, 1)) });
 const add = (path: string, custom: ImageCustom | MeasureCustom) =>
-  trust.image.addTarget({ path, length: 3, sha256: SHA256, custom });
+  trust.image.addMeasurement({ path, length: 3, sha256: SHA256, custom });
+const sign = (path: string, custom: ImageCustom | MeasureCustom) =>
+  trust.image.addAuthorTargets('digits', [{ path, length: 3, sha256: SHA256, custom }]);
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-trust-'));
@@ -31,6 +33,8 @@ it('a candidate is signed under its own path and with its purpose alone', async 
   await add(CANDIDATE, MEASURE);
   expect(trust.image.target(CANDIDATE)?.custom).toEqual(MEASURE);
   const wrong = { code: 'bad-request' };
+  await expect(sign(CANDIDATE, MEASURE)).rejects.toMatchObject(wrong);
+  await expect(sign(RELEASE, MEASURE)).rejects.toMatchObject(wrong);
   await expect(add(RELEASE, MEASURE)).rejects.toMatchObject(wrong);
   await expect(add(CANDIDATE, { profile: 'cpu', releaseCounter: 1 })).rejects.toMatchObject(wrong);
   await expect(add(CANDIDATE, { ...MEASURE, releaseCounter: 1 })).rejects.toMatchObject(wrong);
@@ -38,7 +42,7 @@ it('a candidate is signed under its own path and with its purpose alone', async 
 
 it('candidates are withdrawn one by one or all at once, and releases never', async () => {
   const other = measureTargetPath('digits', 1, 'b'.repeat(64));
-  await add(RELEASE, { profile: 'cpu', releaseCounter: 1 });
+  await sign(RELEASE, { profile: 'cpu', releaseCounter: 1 });
   await add(CANDIDATE, MEASURE);
   await add(other, MEASURE);
   expect(await trust.image.withdrawMeasurements(RELEASE)).toEqual([]);
@@ -53,7 +57,7 @@ it('candidates are withdrawn one by one or all at once, and releases never', asy
 });
 
 it('a candidate does not raise the floor that may be signed', async () => {
-  await add(RELEASE, { profile: 'cpu', releaseCounter: 1 });
+  await sign(RELEASE, { profile: 'cpu', releaseCounter: 1 });
   await add(CANDIDATE, MEASURE);
   await trust.image.setFloor('digits', 1);
   await expect(trust.image.setFloor('digits', 2)).rejects.toMatchObject({ code: 'not-found' });

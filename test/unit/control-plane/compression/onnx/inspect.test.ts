@@ -165,7 +165,7 @@ function nested(depth: number) {
   for (let level = 0; level < depth; level++) {
     const inner = { ...graphOf(convModel()), node: [makeNode('Relu', ['x'], ['y'], `relu${level}`)] };
     node.unshift({
-      ...makeNode('If', ['x'], ['y'], `if${level}`),
+      ...makeNode('If', ['x'], [`made${level}`], `if${level}`),
       attribute: [{ ...emptyAttribute('then'), g: inner }],
     });
     ({ node } = inner);
