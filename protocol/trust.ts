@@ -189,6 +189,11 @@ export const authorSignatureCustomSchema = z.strictObject({ kind: z.literal('aut
 export const authorFieldsSchema = z.object({
   /** Lowest release counter by model that devices accept; of several roles' the highest holds. */
   floors: z.record(modelNameSchema, counterSchema).default({}),
+  /**
+   * Lowest version by model that devices accept. A counter is written by whoever signs the release, a version is what
+   * authors signed: this is the floor that the pipeline's key cannot get around.
+   */
+  lowestVersions: z.record(modelNameSchema, versionNumberSchema).default({}),
   /** By role, in targets alone. */
   authorSignatures: z.record(roleNameSchema, authorSignatureSchema).default({}),
 });

@@ -9,7 +9,7 @@ import type { DirectorCustom } from '#protocol/release.ts';
 import type { VerifiedOrder } from '../ports/release-verifier.ts';
 import { authorshipOf, signedRelease } from './tuf-authorship.ts';
 import type { ImageWords, ReleaseName } from './tuf-authorship.ts';
-import { mismatch, readSigned, refused } from './tuf-refusals.ts';
+import { belowFloor, mismatch, readSigned, refused } from './tuf-refusals.ts';
 
 export interface Device {
   readonly deviceId: string;
@@ -67,8 +67,7 @@ export function agree(
   }
   const authorship = authorshipOf(name, release, image);
   if (order.releaseCounter < authorship.floor) {
-    throw refused(
-      'tuf-below-floor',
+    throw belowFloor(
       `release ${order.releaseCounter} of ${model} is below the signed floor ${authorship.floor}`,
     );
   }

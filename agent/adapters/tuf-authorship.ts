@@ -1,6 +1,6 @@
 // Who stands behind a release, by the role of the Image repository that holds it. Pure. Invariants: a release counts
 // when an author role holds it, or when the pipeline does and names a source that an author role holds; nothing is
-// installed from any other role; the highest of the authors' floors holds. Source: Uptane Standard 2.1, 5.4.4.2.
+// installed from any other role; the highest of the authors' floors holds, of counters and of versions. Source: Uptane Standard 2.1, 5.4.4.2.
 
 import { HoldfastError } from '#protocol/errors.ts';
 import { sha256Schema } from '#protocol/identifiers.ts';
@@ -20,7 +20,7 @@ import {
 import type { AskedSignature, VerifiedOrder } from '../ports/release-verifier.ts';
 import type { TrustedTargets } from './tuf-client.ts';
 import type { FoundTarget } from './tuf-internals.ts';
-import { mismatch, readSigned } from './tuf-refusals.ts';
+import { belowFloor, mismatch, readSigned } from './tuf-refusals.ts';
 
 const RELEASE_PATH = /^([^/]{1,63})\/([1-9][0-9]{0,9})\/([^/]{1,63})\.json$/;
 const MAX_SIGNATURE_BYTES = 262_144;
@@ -59,7 +59,7 @@ export function signedRelease({ path }: ReleaseName, image: ImageWords): FoundTa
   );
 }
 
-/** Errors: `tuf-mismatch` without an author behind the release, `signature-missing`. */
+/** Errors: `tuf-mismatch` without an author behind the release, `tuf-below-floor`, `signature-missing`. */
 export function authorshipOf(name: ReleaseName, release: FoundTarget, image: ImageWords): Authorship {
   const custom = readSigned('Image', () => imageCustomSchema.parse(release.target.custom));
   const source = signedSource(name, image);
@@ -67,11 +67,15 @@ export function authorshipOf(name: ReleaseName, release: FoundTarget, image: Ima
   const authors = [release, source].filter(
     (found): found is FoundTarget => found !== null && isAuthorRole(found.role ?? ''),
   );
-  const floors = [image.targets, ...authors.map(({ signed }) => signed)].map((signed) =>
-    ownValue(fieldsOf(signed).floors, name.model),
-  );
+  const fields = [image.targets, ...authors.map(({ signed }) => signed)].map(fieldsOf);
+  const highest = (of: 'floors' | 'lowestVersions') =>
+    Math.max(...fields.map((said) => ownValue(said[of], name.model) ?? 0));
+  const lowestVersion = highest('lowestVersions');
+  if (name.version < lowestVersion) {
+    throw belowFloor(`version ${name.version} of ${name.model} is below ${lowestVersion}, the lowest allowed`);
+  }
   return {
-    floor: Math.max(...floors.map((floor) => floor ?? 0)),
+    floor: highest('floors'),
     sourceSha256: source === null ? null : blobOf(source).sha256,
     authorSignature: askedSignature(name, source ?? release, source !== null, image),
   };

@@ -10,6 +10,11 @@ export function refused(code: ErrorCode, message: string, cause?: unknown): Hold
   });
 }
 
+/** What authors no longer let run. */
+export function belowFloor(message: string): HoldfastError {
+  return refused('tuf-below-floor', message);
+}
+
 /** The repositories, or the roles of one, do not say the same. */
 export function mismatch(message: string, cause?: unknown): HoldfastError {
   return refused('tuf-mismatch', message, cause);

@@ -17,7 +17,7 @@ import { controlPlaneDelegations } from './delegations.ts';
 import { authorityOf, delegationOf, type Authority, type RootDocument, type RootRole } from './documents.ts';
 import type { Edits } from './image-plan.ts';
 import type { ImageDocuments } from './image-roles.ts';
-import { withFloor } from './model-floors.ts';
+import { withFloor, type CountedRelease } from './model-floors.ts';
 
 export interface ChangeContext {
   readonly repository: Repository;
@@ -25,7 +25,7 @@ export interface ChangeContext {
   /** For a role that gets a new key of the control plane. */
   readonly newKey: TrustKey;
   /** Highest release counter of a model that was signed. */
-  readonly highestCounter: (model: string) => number;
+  readonly releasesOf: (model: string) => readonly CountedRelease[];
 }
 
 /** Roles whose keys people may hold; the control plane signs all others by itself. */
@@ -66,7 +66,7 @@ export function applyChange(documents: ImageDocuments, change: TrustChange, cont
     case 'floor': {
       const targets = targetsOf(roles);
       const { model, releaseCounter } = change;
-      const next = withFloor(targets, model, releaseCounter, context.highestCounter(model));
+      const next = withFloor(targets, model, releaseCounter, context.releasesOf(model));
       return next === targets ? new Map() : new Map([['targets', next]]);
     }
   }

@@ -22,7 +22,7 @@ import { emptyTargets } from './image-plan.ts';
 import { ImageRoles, type ImageDocuments, type ImageRolesOptions } from './image-roles.ts';
 import { entryOf, kindOfPath, modelOfPath, withTarget, type NewTarget } from './image-targets.ts';
 import type { RoleKey } from './keys/role-key.ts';
-import { withFloor } from './model-floors.ts';
+import { withFloor, type CountedRelease } from './model-floors.ts';
 
 export type { NewTarget } from './image-targets.ts';
 export type Placed = 'published' | 'staged';
@@ -146,10 +146,10 @@ export class ImageRepository {
   /** Raises the floor of a model. Errors: `conflict` for a lower one, `not-found` above every signed release. */
   async setFloor(model: string, releaseCounter: number): Promise<Placed> {
     modelNameSchema.parse(model);
-    const highest = this.highestCounter(model);
+    const releases = this.releasesOf(model);
     await this.roles.edit((documents) => {
       const targets = documents.roles.get('targets') ?? emptyTargets();
-      const raised = withFloor(targets, model, releaseCounter, highest);
+      const raised = withFloor(targets, model, releaseCounter, releases);
       return raised === targets ? new Map() : new Map([['targets', raised]]);
     });
     return this.floor(model) >= releaseCounter ? 'published' : 'staged';
@@ -218,15 +218,15 @@ export class ImageRepository {
     );
   }
 
-  /** Of the model's signed releases; 0 when there is none. */
-  highestCounter(model: string): number {
-    let highest = 0;
-    for (const document of this.#published().values()) {
-      for (const [path, { custom }] of Object.entries(document.targets)) {
-        if (modelOfPath(path) === model && kindOfPath(path) === 'release')
-          highest = Math.max(highest, imageCustomSchema.parse(custom).releaseCounter);
-      }
-    }
-    return highest;
+  /** Releases of the model that are signed. */
+  releasesOf(model: string): CountedRelease[] {
+    return [...this.#published().values()].flatMap(({ targets }) =>
+      Object.entries(targets)
+        .filter(([path]) => modelOfPath(path) === model && kindOfPath(path) === 'release')
+        .map(([path, { custom }]) => ({
+          version: Number(path.split('/', 2)[1]),
+          releaseCounter: imageCustomSchema.parse(custom).releaseCounter,
+        })),
+    );
   }
 }

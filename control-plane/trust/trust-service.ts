@@ -139,7 +139,7 @@ export class TrustService {
           repository,
           isHeld: (keyId) => roles.held.has(keyId),
           newKey: key.trustKey,
-          highestCounter: (model) => image.highestCounter(model),
+          releasesOf: (model) => image.releasesOf(model),
         }),
       newKeyRole === null ? [] : [{ role: newKeyRole, key }],
     );

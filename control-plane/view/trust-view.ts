@@ -1,6 +1,6 @@
 // Who signs what, as rows for people: one for the command line and the console. Pure.
 
-import { teamOfRole, type TrustRole, type TrustStatus } from '#protocol/trust.ts';
+import { teamOfRole, type Repository, type TrustRole, type TrustStatus } from '#protocol/trust.ts';
 import { durationInWords, type Tone } from './words.ts';
 
 const DAY_MS = 86_400_000;
@@ -39,7 +39,7 @@ export function trustView({ repositories, keysAreEncrypted, advice }: TrustStatu
   return {
     repositories: repositories.map(({ repository, roles }) => ({
       name: repository,
-      rows: roles.map((role) => rowOf(role, nowMs)),
+      rows: roles.map((role) => rowOf(role, repository, nowMs)),
     })),
     keysAtRest: keysAreEncrypted
       ? 'Keys of the control plane are sealed by a passphrase.'
@@ -48,16 +48,16 @@ export function trustView({ repositories, keysAreEncrypted, advice }: TrustStatu
   };
 }
 
-function rowOf(role: TrustRole, nowMs: number): TrustRow {
+function rowOf(role: TrustRole, repository: Repository, nowMs: number): TrustRow {
   const leftMs = role.expiresAtMs - nowMs;
   const holder = holderOf(role);
   return {
     role: role.role,
-    what: whatOf(role),
+    what: repository === 'director' && role.role === 'targets' ? 'what each device should run' : whatOf(role),
     version: role.version,
     signers: `${role.threshold} of ${role.keys.length}`,
     holder,
-    expires: leftMs <= 0 ? 'expired' : `in ${durationInWords(leftMs)}`,
+    expires: leftMs <= 0 ? 'expired' : `in ${leftInWords(leftMs)}`,
     tone: leftMs <= 0 ? 'bad' : holder !== 'control plane' && leftMs < SOON_MS ? 'attention' : 'good',
     targets: role.targets,
     waits:
@@ -68,6 +68,11 @@ function rowOf(role: TrustRole, nowMs: number): TrustRow {
       whose: owner === '' ? (isHeld ? 'control plane' : 'not named') : owner,
     })),
   };
+}
+
+function leftInWords(leftMs: number): string {
+  const years = Math.floor(leftMs / (365 * DAY_MS));
+  return years < 2 ? durationInWords(leftMs) : `${years} years`;
 }
 
 function holderOf({ keys }: TrustRole): TrustRow['holder'] {

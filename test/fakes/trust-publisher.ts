@@ -28,7 +28,7 @@ async function rotate(repository: 'image' | 'director', role: (typeof ROLES)[num
     repository,
     newKey: key.trustKey,
     isHeld: (keyId: string) => roles.held.has(keyId),
-    highestCounter: () => 0,
+    releasesOf: () => [],
   };
   await roles.edit((documents) => applyChange(documents, { kind: 'rotate', role }, context), [{ role, key }]);
 }

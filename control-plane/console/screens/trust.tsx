@@ -28,7 +28,9 @@ export function TrustScreen() {
           <h2>To do</h2>
           <ul class="advice">
             {view.advice.map((line) => (
-              <li key={line}>{line}</li>
+              <li key={line}>
+                {line.split('`').map((part, index) => (index % 2 === 1 ? <code>{part}</code> : part))}
+              </li>
             ))}
           </ul>
         </section>

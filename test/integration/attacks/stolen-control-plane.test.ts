@@ -62,6 +62,14 @@ it('goes back to no version below the floor that its authors signed', async () =
   await expect(scene.install()).rejects.toMatchObject({ code: 'tuf-below-floor' });
 });
 
+it('goes back to no version below the floor by giving it a new counter either', async () => {
+  scene.image.say('targets', { floors: { digits: 2 }, lowestVersions: { digits: 2 } });
+  const again = { ...FIRST, releaseCounter: 99 };
+  scene.putRelease('pipeline', again);
+  await strike(again);
+  await expect(scene.install()).rejects.toMatchObject({ code: 'tuf-below-floor' });
+});
+
 it('can choose another version that authors signed and still allow', async () => {
   await strike(FIRST);
   expect(await scene.install()).toEqual(FIRST);

@@ -95,6 +95,12 @@ describe('the floor', () => {
     expect(authorship([release('team-a'), source('targets')], { 'team-a': floors(5) }).floor).toBe(5);
   });
 
+  it('is of versions too, which nobody but authors numbers', () => {
+    const lowest = (digits: number) => ({ targets: { lowestVersions: { digits } } });
+    expect(() => authorship(words, lowest(5))).toThrow(expect.objectContaining({ code: 'tuf-below-floor' }));
+    expect(authorship(words, lowest(4)).floor).toBe(0);
+  });
+
   it('is not for the pipeline to say', () => {
     expect(authorship(words, { pipeline: { floors: { digits: 9 } } }).floor).toBe(0);
   });

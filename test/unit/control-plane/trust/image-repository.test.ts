@@ -148,7 +148,10 @@ describe('floors', () => {
     expect(image.floor('other')).toBe(0);
     await expect(image.setFloor('digits', 1)).rejects.toMatchObject({ code: 'conflict' });
     await expect(image.setFloor('digits', 3)).rejects.toMatchObject({ code: 'not-found' });
-    expect((await signed('4.targets.json')).holdfast).toEqual({ floors: { digits: 2 } });
+    expect((await signed('4.targets.json')).holdfast).toEqual({
+      floors: { digits: 2 },
+      lowestVersions: { digits: 2 },
+    });
     image = await open();
     expect(image.floor('digits')).toBe(2);
   });

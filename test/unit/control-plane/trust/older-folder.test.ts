@@ -58,7 +58,7 @@ it('is brought up when it is opened: releases stay where they are, and new ones 
   expect(image.hasPipeline).toBe(true);
   expect(image.roleOf(RELEASE)).toBe('targets');
   expect(image.target(CANDIDATE)).toBeUndefined();
-  expect(image.highestCounter('digits')).toBe(1);
+  expect(image.releasesOf('digits')).toEqual([{ version: 1, releaseCounter: 1 }]);
   const custom = { kind: 'source' } as const;
   await image.addAuthorTargets('digits', [
     { path: 'digits/2/source/contract.json', length: 3, sha256: SHA256, custom },
