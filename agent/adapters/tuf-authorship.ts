@@ -72,7 +72,9 @@ export function authorshipOf(name: ReleaseName, release: FoundTarget, image: Ima
     Math.max(...fields.map((said) => ownValue(said[of], name.model) ?? 0));
   const lowestVersion = highest('lowestVersions');
   if (name.version < lowestVersion) {
-    throw belowFloor(`version ${name.version} of ${name.model} is below ${lowestVersion}, the lowest allowed`);
+    throw belowFloor(
+      `version ${name.version} of ${name.model} is below ${lowestVersion}, the lowest allowed`,
+    );
   }
   return {
     floor: highest('floors'),
