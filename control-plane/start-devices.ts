@@ -3,6 +3,7 @@
 
 import { isIP } from 'node:net';
 import { startBroker } from './broker/broker.ts';
+import type { IsKnownDevice } from './broker/live-connections.ts';
 import { connectMessaging } from './broker/mqtt-client.ts';
 import type { TlsCredentials } from './broker/tls-credentials.ts';
 import { revokedCertificates } from './fleet/certificates.ts';
@@ -38,7 +39,7 @@ export async function startDevices(
   const { config, log, nowMs, store, events, audit, blobs, profiles, trust } = core;
   const { host, publicHost } = { host: config.deviceHost, publicHost: urlHost(config.publicHost) };
   // Devices connect again before the fleet is up.
-  const isKnownDevice = (deviceId: string): Promise<boolean> => isAdmitted(store.db, deviceId);
+  const isKnownDevice: IsKnownDevice = (deviceId, keySha256) => isAdmitted(store.db, deviceId, keySha256);
   const tls = await serverTls(core);
   const broker =
     config.mqttUrl === undefined

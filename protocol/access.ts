@@ -9,7 +9,11 @@ export const ACCESS_ROLES = ['viewer', 'operator', 'releaser', 'admin'] as const
 export const accessRoleSchema = z.enum(ACCESS_ROLES);
 export type AccessRole = z.infer<typeof accessRoleSchema>;
 
-const labelsSchema = z.record(z.string().min(1).max(63), z.string().max(63));
+const MAX_LABELS = 64;
+/** Labels of a device, or those that it must carry. */
+export const labelsSchema = z
+  .record(z.string().min(1).max(63), z.string().max(63))
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `more than ${MAX_LABELS} labels`);
 
 /** A role, on everything when neither teams nor a group narrow it. */
 export const grantSchema = z.strictObject({

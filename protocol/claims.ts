@@ -1,6 +1,7 @@
 // Claims with which devices enrol: what they are good for, and how people see them afterwards.
 
 import { z } from 'zod';
+import { labelsSchema } from './access.ts';
 import { counterSchema, deviceIdSchema, profileNameSchema, timestampMsSchema } from './identifiers.ts';
 
 const DAY_MS = 86_400_000;
@@ -19,7 +20,7 @@ const scopeSchema = z.strictObject({
   idPrefix: idPrefixSchema.default('device-'),
   /** Only this profile may enrol. */
   profile: profileNameSchema.optional(),
-  labels: z.record(z.string().max(63), z.string().max(63)).default({}),
+  labels: labelsSchema.default({}),
   ttlMs: z
     .int()
     .min(1_000)

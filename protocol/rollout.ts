@@ -1,6 +1,7 @@
 // A rollout's plan and phases, as people and programs see them through the API.
 
 import { z } from 'zod';
+import { labelsSchema } from './access.ts';
 import { deploymentReasonSchema, deploymentStateSchema } from './deployment.ts';
 import { evidenceSchema } from './evidence.ts';
 import {
@@ -62,7 +63,7 @@ export type RolloutPlan = z.infer<typeof rolloutPlanSchema>;
 export const selectorSchema = z.strictObject({
   devices: z.array(deviceIdSchema).max(100_000).optional(),
   profiles: z.array(profileNameSchema).max(100).optional(),
-  labels: z.record(z.string().max(63), z.string().max(63)).optional(),
+  labels: labelsSchema.optional(),
 });
 export type Selector = z.infer<typeof selectorSchema>;
 

@@ -104,7 +104,9 @@ export class CertificateRenewal implements AsyncDisposable {
       }
     }
     this.#failures = 0;
-    return Math.min(this.#dueInMs(), LOOK_MS);
+    const dueInMs = this.#dueInMs();
+    // A new certificate is due at once only where the two clocks differ: another one would not help.
+    return dueInMs > 0 ? Math.min(dueInMs, LOOK_MS) : LOOK_MS;
   }
 
   /** Asks how this device stands; whether its certificate should be of another authority. */

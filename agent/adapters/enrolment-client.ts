@@ -33,6 +33,11 @@ export async function postEnrolment(
   body: { readonly claim: string; readonly csrPem: string; readonly profile: string },
   signal: AbortSignal,
 ): Promise<EnrolResponse> {
+  if (URL.parse(gatewayUrl)?.protocol !== 'https:') {
+    throw new HoldfastError('ca-mismatch', `the gateway ${gatewayUrl} is not reached over TLS`, {
+      hint: 'check --server; if it is right, somebody stands between, and the claim was not sent',
+    });
+  }
   const dispatcher = pinnedHttpsAgent(() => ({ caPem }));
   try {
     const asked = { method: 'POST', signal, dispatcher, body } as const;

@@ -11,6 +11,9 @@ import { authorshipOf, signedRelease } from './tuf-authorship.ts';
 import type { ImageWords, ReleaseName } from './tuf-authorship.ts';
 import { belowFloor, mismatch, readSigned, refused } from './tuf-refusals.ts';
 
+/** A manifest is read into memory whole; the largest contract has 100,000 labels of 200 characters. */
+export const MAX_MANIFEST_BYTES = 64 * 1024 ** 2;
+
 export interface Device {
   readonly deviceId: string;
   readonly profile: string;
@@ -20,6 +23,12 @@ export interface DirectorTarget {
   readonly target: TargetFile;
   readonly order: DirectorCustom;
 }
+
+/**
+ * Orders are counted one by one. The bound keeps a thief of the Director's keys from using up the numbers, which would
+ * outlive the rotation of those keys.
+ */
+const MAX_SEQ_STEP = 1_000_000;
 
 /** The one target of the Director's targets, if it is for this device; null when it orders nothing. */
 export function readDirectorOrder(
@@ -44,6 +53,12 @@ export function readDirectorOrder(
       `order ${order.seq} is older than order ${highestSeq}, which was accepted before`,
     );
   }
+  if (order.seq > highestSeq + MAX_SEQ_STEP) {
+    throw refused(
+      'tuf-mismatch',
+      `order ${order.seq} leaps far ahead of order ${highestSeq}, the last accepted`,
+    );
+  }
   return { target, order };
 }
 
@@ -61,6 +76,7 @@ export function agree(
   if (!sha256.success || length !== target.length || !haveSameHashes(release.target, target)) {
     throw mismatch(`Director and Image repository name different bytes for ${path}`);
   }
+  if (length > MAX_MANIFEST_BYTES) throw mismatch(`${path} is longer than ${MAX_MANIFEST_BYTES} bytes`);
   const signed = readSigned('Image', () => imageCustomSchema.parse(release.target.custom));
   if (signed.profile !== order.profile || signed.releaseCounter !== order.releaseCounter) {
     throw mismatch(`Director and Image repository disagree on profile or release counter of ${path}`);

@@ -5,6 +5,7 @@ import { HoldfastError } from '#protocol/errors.ts';
 import { sha256Schema, type BlobRef } from '#protocol/identifiers.ts';
 import { isMeasureTargetPath, measureCustomSchema } from '#protocol/measurement.ts';
 import { MEASUREMENTS_ROLE } from '#protocol/trust.ts';
+import { MAX_MANIFEST_BYTES } from './tuf-agreement.ts';
 import type { FoundTarget } from './tuf-internals.ts';
 
 /** `found` is undefined when nobody signed the path. Errors: `tuf-mismatch`. */
@@ -20,6 +21,7 @@ export function signedMeasurement(path: string, found: FoundTarget | undefined, 
   }
   const sha256 = sha256Schema.safeParse(image.hashes.sha256);
   if (!sha256.success || image.length < 1) throw refused(`${path} has no usable digest and length`);
+  if (image.length > MAX_MANIFEST_BYTES) throw refused(`${path} is longer than ${MAX_MANIFEST_BYTES} bytes`);
   return { sha256: sha256.data, sizeBytes: image.length };
 }
 

@@ -9,6 +9,9 @@ import { assertThreshold, readEnvelope } from './tuf-threshold.ts';
 
 const versionSchema = z.int().min(0);
 
+/** Latest moment that a Date can be, unix ms; past it a Date is invalid and nothing would ever expire. */
+const LATEST_MS = 8_640_000_000_000_000;
+
 export const versionMemorySchema = z.strictObject({
   root: versionSchema,
   /** Key ids that root gives the two online roles, sorted. */
@@ -43,13 +46,14 @@ export function memoryOf(files: ReadonlyMap<string, Buffer>): VersionMemory {
   };
 }
 
-/** When a timestamp says it was issued, unix ms; 0 where it does not say (`signed.holdfast.issuedAtMs`). */
+/** When a timestamp says it was issued (`signed.holdfast.issuedAtMs`), unix ms; 0 where it names no moment. */
 export function issuedAtMs(signed: {
   readonly unrecognizedFields: Readonly<Record<string, unknown>>;
 }): number {
   const holdfast = signed.unrecognizedFields.holdfast as { issuedAtMs?: unknown } | null | undefined;
   const issued = holdfast?.issuedAtMs;
-  return typeof issued === 'number' && Number.isSafeInteger(issued) && issued > 0 ? issued : 0;
+  const isMoment = Number.isSafeInteger(issued) && Number(issued) > 0 && Number(issued) <= LATEST_MS;
+  return isMoment ? Number(issued) : 0;
 }
 
 /** The floor of time that still holds under a root. */

@@ -10,6 +10,9 @@ import { issuedAtMs } from './tuf-memory.ts';
 import { readTargets } from './tuf-targets-metadata.ts';
 import { assertThreshold, envelopeOf, readEnvelope } from './tuf-threshold.ts';
 
+/** tuf-js copies a map for each of its entries: some ten thousand would hold up inference for minutes. */
+const MAX_ENTRIES = 1_000;
+
 export interface StrictTime {
   /** The clock when the update started, unix ms. */
   readonly startMs: number;
@@ -50,6 +53,7 @@ export function makeStrict(
     assertThreshold(store.root.signed, 'root', envelope);
     const next = Metadata.fromJSON(MetadataKind.Root, JSON.parse(bytes.toString('utf8')) as never);
     assertThreshold(next.signed, 'root', envelope);
+    assertSameRepository(store.root.signed, next.signed);
     const trusted = updateRoot(bytes);
     rootIsTrusted();
     return trusted;
@@ -61,12 +65,32 @@ export function makeStrict(
     return trusted;
   };
   store.updateSnapshot = (bytes, isTrusted) => {
-    assertThreshold(store.root.signed, 'snapshot', readEnvelope(bytes));
+    const envelope = readEnvelope(bytes);
+    assertThreshold(store.root.signed, 'snapshot', envelope);
+    assertFew('files in the snapshot', envelope.signed.meta);
     return updateSnapshot(bytes, isTrusted);
   };
   store.updateDelegatedTargets = (bytes, role, delegatorName) => {
     internals.trust(role, verifyTargets({ store, bytes, role, delegatorName, now }));
   };
+}
+
+/** Image and Director may have the same people sign their roots: a root that names its repository is followed by its like. */
+function assertSameRepository(before: Root, next: Root): void {
+  const repository = repositoryOf(before);
+  if (repository === undefined || repositoryOf(next) === repository) return;
+  throw new RepositoryError(`root ${next.version} is of another repository than the root before it`);
+}
+
+function repositoryOf({ unrecognizedFields }: Root): unknown {
+  return (unrecognizedFields['holdfast'] as { repository?: unknown } | null | undefined)?.repository;
+}
+
+/** One person may sign several roles: targets that name theirs are good for no other. */
+function assertSameRole({ unrecognizedFields }: Targets, role: string): void {
+  const named = (unrecognizedFields['holdfast'] as { role?: unknown } | null | undefined)?.role;
+  if (named === undefined || named === role) return;
+  throw new RepositoryError(`${role} is not what its metadata was signed for`);
 }
 
 interface TargetsUpdate {
@@ -86,7 +110,13 @@ function verifyTargets({ store, bytes, role, delegatorName, now }: TargetsUpdate
   listed.verify(bytes); // section 5.6.2
   const envelope = readEnvelope(bytes);
   assertThreshold(delegator.signed, role, envelope); // section 5.6.3
+  const { delegations } = envelope.signed as {
+    readonly delegations?: { keys?: unknown; roles?: unknown } | null;
+  };
+  assertFew(`delegations of ${role}`, delegations?.roles);
+  assertFew(`keys of ${role}`, delegations?.keys);
   const metadata = readTargets(envelope);
+  assertSameRole(metadata.signed, role);
   if (metadata.signed.version !== listed.version) {
     const { version } = metadata.signed;
     throw new BadVersionError(`the snapshot lists ${role} at version ${listed.version}, this is ${version}`);
@@ -94,6 +124,12 @@ function verifyTargets({ store, bytes, role, delegatorName, now }: TargetsUpdate
   if (metadata.signed.isExpired(now)) throw new ExpiredMetadataError(`${role} has expired`); // section 5.6.5
   countDistinctKeys(metadata);
   return metadata;
+}
+
+function assertFew(what: string, entries: unknown): void {
+  const count = entries instanceof Object ? Object.keys(entries).length : 0;
+  if (count > MAX_ENTRIES)
+    throw new RepositoryError(`${count} ${what}, where at most ${MAX_ENTRIES} are read`);
 }
 
 /** Targets count only under a timestamp and the very snapshot it names, neither expired. */

@@ -10,7 +10,7 @@ import { createGuardedAedes } from './guarded-aedes.ts';
 import { DEFAULT_LIMITS, type BrokerLimits } from './limits.ts';
 import { LimitedConnection } from './limited-connection.ts';
 import { closeServer, listenOn } from './listen.ts';
-import { LiveConnections } from './live-connections.ts';
+import { LiveConnections, type IsKnownDevice } from './live-connections.ts';
 import { peerIdentity } from './peer-identity.ts';
 import { revokedSerials } from './revocation-list.ts';
 import { serverCredentials, type TlsCredentials } from './tls-credentials.ts';
@@ -21,8 +21,8 @@ export interface BrokerOptions {
   /** 0 takes a free port. */
   readonly port: number;
   readonly tls: TlsCredentials;
-  /** Devices that were never enrolled, or are no longer, are refused whatever certificate they hold. */
-  readonly isKnownDevice: (deviceId: string) => Promise<boolean>;
+  /** Devices that were never enrolled, are no longer, or have another key now, are refused whatever they hold. */
+  readonly isKnownDevice: IsKnownDevice;
   readonly logger: Logger;
   readonly limits?: Partial<BrokerLimits>;
 }

@@ -17,10 +17,12 @@ import {
 import type { ConnectRequest } from './access-rules.ts';
 import type { BrokerLimits } from './limits.ts';
 import { LimitedConnection } from './limited-connection.ts';
+import type { IsKnownDevice } from './live-connections.ts';
+import type { PeerIdentity } from './peer-identity.ts';
 
 export interface GuardOptions {
   readonly fleet: string;
-  readonly isKnownDevice: (deviceId: string) => Promise<boolean>;
+  readonly isKnownDevice: IsKnownDevice;
   readonly logger: Logger;
   readonly limits: BrokerLimits;
 }
@@ -57,8 +59,9 @@ export async function createGuardedAedes(options: GuardOptions): Promise<Aedes> 
       const refusal = refuseConnect(fleet, request);
       if (refusal !== null) return refuse(refusal.returnCode, refusal.reason);
       if (request.peer.kind === 'service') return done(null, true);
-      lookUp(options, client.id).then(
-        (isKnown) => (isKnown ? done(null, true) : refuse(NOT_AUTHORIZED, 'the device is not enrolled')),
+      lookUp(options, request.peer).then(
+        (isKnown) =>
+          isKnown ? done(null, true) : refuse(NOT_AUTHORIZED, 'the device is not enrolled with this key'),
         (error: unknown) => refuse(SERVER_UNAVAILABLE, `the device could not be looked up: ${String(error)}`),
       );
     },
@@ -97,8 +100,8 @@ export async function createGuardedAedes(options: GuardOptions): Promise<Aedes> 
 }
 
 /** Async, so that whatever goes wrong is a rejection and never ends the broker. */
-async function lookUp(options: GuardOptions, deviceId: string): Promise<boolean> {
-  return await options.isKnownDevice(deviceId);
+async function lookUp(options: GuardOptions, { name, keySha256 }: PeerIdentity): Promise<boolean> {
+  return await options.isKnownDevice(name, keySha256);
 }
 
 function shown(text: string): string {

@@ -7,6 +7,11 @@ import { HoldfastError } from '#protocol/errors.ts';
 import type { Logger } from '../logger.ts';
 import type { LimitedConnection } from './limited-connection.ts';
 
+const NOT_ALLOWED = 'the device may not be connected any more';
+
+/** Whether a device may be connected now, with the key (sha256 of its SPKI, hex) of the certificate that it shows. */
+export type IsKnownDevice = (deviceId: string, keySha256: string) => Promise<boolean>;
+
 export class LiveConnections {
   readonly #byName = new Map<string, Set<LimitedConnection>>();
 
@@ -29,9 +34,9 @@ export class LiveConnections {
   }
 
   /** Ends all of a device, accepted or not. */
-  disconnect(deviceId: string, why = 'the device may not be connected any more'): void {
+  disconnect(deviceId: string): void {
     for (const connection of this.#byName.get(deviceId) ?? []) {
-      if (connection.peer.kind === 'device') end(connection, why);
+      if (connection.peer.kind === 'device') end(connection, NOT_ALLOWED);
     }
   }
 
@@ -49,12 +54,12 @@ export class LiveConnections {
   }
 
   /** Ends devices that are not known any more; while they cannot be looked up, nobody. */
-  async recheck(isKnownDevice: (deviceId: string) => Promise<boolean>, logger: Logger): Promise<void> {
-    for (const [name, same] of this.#byName) {
-      if (![...same].some(({ peer }) => peer.kind === 'device')) continue;
-      if (await isKnownDevice(name)) continue;
+  async recheck(isKnownDevice: IsKnownDevice, logger: Logger): Promise<void> {
+    for (const connection of [...this.#byName.values()].flatMap((same) => [...same])) {
+      const { kind, name, keySha256 } = connection.peer;
+      if (kind !== 'device' || (await isKnownDevice(name, keySha256))) continue;
       logger.warn('mqtt: a connected device is not allowed any more', { client: name });
-      this.disconnect(name);
+      end(connection, NOT_ALLOWED);
     }
   }
 }

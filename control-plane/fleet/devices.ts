@@ -26,10 +26,19 @@ export async function existingDevice(db: Kysely<Database>, deviceId: string): Pr
   });
 }
 
-/** Whether a device may connect now. */
-export async function isAdmitted(db: Kysely<Database>, deviceId: string): Promise<boolean> {
-  const row = await db.selectFrom('devices').select('state').where('id', '=', deviceId).executeTakeFirst();
-  return row !== undefined && mayConnect(stateOf(row));
+/** Whether a device may connect now with this key; one that enrolled before keys were kept may with any. */
+export async function isAdmitted(
+  db: Kysely<Database>,
+  deviceId: string,
+  keySha256: string,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('devices')
+    .select(['state', 'spki_sha256'])
+    .where('id', '=', deviceId)
+    .executeTakeFirst();
+  if (row === undefined || !mayConnect(stateOf(row))) return false;
+  return row.spki_sha256 === null || row.spki_sha256 === keySha256;
 }
 
 /** By id, ascending; without those that were decommissioned, unless they are asked for. */

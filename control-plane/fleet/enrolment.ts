@@ -2,7 +2,6 @@
 // one device; asking again with the same key and claim makes no second; a key that was revoked never enrols again;
 // nothing is issued before a person's approval where the claim asks for one.
 
-import { createHash, X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
 import type {
   EnrolmentInfo,
@@ -210,10 +209,4 @@ export class Enrolment {
     await events.append({ kind: 'device', subject: deviceId, atMs: nowMs, summary }, trx);
     return { deviceId, state };
   }
-}
-
-/** sha256 of the public key, hex: the same for every certificate and request of one key. */
-export function spkiSha256Of(certificate: string | Buffer): string {
-  const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(spki).digest('hex');
 }

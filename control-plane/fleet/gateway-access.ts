@@ -5,9 +5,8 @@ import type { TLSSocket } from 'node:tls';
 import type { RequestHandler } from 'express';
 import { mayConnect, type DeviceState } from '#protocol/device-state.ts';
 import { HoldfastError } from '#protocol/errors.ts';
-import { peerIdentity } from '../broker/peer-identity.ts';
+import { peerIdentity, type PeerIdentity } from '../broker/peer-identity.ts';
 import { revokedKey } from './enrolment-rules.ts';
-import { spkiSha256Of } from './enrolment.ts';
 
 export interface Admission {
   readonly state: DeviceState;
@@ -17,20 +16,20 @@ export interface Admission {
 
 /** Lets through who proved to be a device that may connect, and puts its id and state on the response. */
 export function requireDevice(admission: (deviceId: string) => Promise<Admission | null>): RequestHandler {
-  const keys = new WeakMap<TLSSocket, string>();
-  const keyOf = (socket: TLSSocket): string => {
-    const key = keys.get(socket) ?? spkiSha256Of(socket.getPeerCertificate().raw);
-    keys.set(socket, key);
-    return key;
+  const peers = new WeakMap<TLSSocket, PeerIdentity>();
+  const peerOf = (socket: TLSSocket): PeerIdentity | null => {
+    const peer = peers.get(socket) ?? peerIdentity(socket);
+    if (peer !== null) peers.set(socket, peer);
+    return peer;
   };
   return async (request, response, next) => {
     const socket = request.socket as TLSSocket;
-    const peer = peerIdentity(socket);
+    const peer = peerOf(socket);
     const found = peer?.kind === 'device' ? await admission(peer.name) : null;
     if (peer === null || found === null) throw refused(socket);
     const { state, keySha256 } = found;
     if (state === 'revoked' || state === 'decommissioned') throw revokedKey(peer.name);
-    if (keySha256 !== null && keySha256 !== keyOf(socket)) throw revokedKey(peer.name);
+    if (keySha256 !== null && keySha256 !== peer.keySha256) throw revokedKey(peer.name);
     if (!mayConnect(state)) throw new HoldfastError('approval-pending', `${peer.name} waits for approval`);
     response.locals['deviceId'] = peer.name;
     response.locals['isQuarantined'] = state === 'quarantined';

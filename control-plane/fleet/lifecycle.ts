@@ -66,6 +66,8 @@ export class DeviceLifecycle {
     const { store, director, disconnect, refreshTls, onOrderEnded } = this.#deps;
     const state = stateOf(row);
     if (state === 'active' || state === 'pending') return;
+    // First of all: whatever fails or waits after it, the device is out.
+    if (!mayConnect(state)) disconnect(row.id);
     const order = storedOrder(row);
     if (order !== null && isOpen(row, order)) {
       onOrderEnded(row.id, endedReport(order.custom, state));
@@ -73,7 +75,6 @@ export class DeviceLifecycle {
     await this.clearRetained(row.id, 'desired');
     if (mayConnect(state)) return;
     await refreshTls();
-    disconnect(row.id);
     for (const leaf of ['reported', 'presence'] as const) await this.clearRetained(row.id, leaf);
     if (state === 'decommissioned') await director.removeDevice(row.id);
     await store.db

@@ -63,12 +63,9 @@ export class EventStreams implements Disposable {
         hint: 'close a console or a watching command, then try again',
       });
     }
-    const stream = new EventStream(response, this.#limits, listener);
+    const stream = new EventStream(response, this.#limits, listener, () => this.#open.delete(stream));
     this.#open.add(stream);
-    response.once('close', () => {
-      this.#open.delete(stream);
-      stream[Symbol.dispose]();
-    });
+    response.once('close', () => stream[Symbol.dispose]());
     stream.begin();
     await stream.follow(this.#events, lastEventId);
   }
@@ -89,12 +86,14 @@ class EventStream implements Disposable {
   #hasMissed = false;
   #isFlushing = false;
   #timers: NodeJS.Timeout[] = [];
+  readonly #onEnded: () => void;
   #unsubscribe: () => void = () => undefined;
 
-  constructor(response: Response, limits: EventStreamLimits, listener: Listener) {
+  constructor(response: Response, limits: EventStreamLimits, listener: Listener, onEnded: () => void) {
     this.#response = response;
     this.#limits = limits;
     this.#listener = listener;
+    this.#onEnded = onEnded;
   }
 
   get key(): string {
@@ -132,7 +131,8 @@ class EventStream implements Disposable {
 
   async #beat(): Promise<void> {
     const isValid = await this.#listener.isStillValid().catch(() => false);
-    if (!isValid) this[Symbol.dispose]();
+    // Of a client that left before its stream began no `close` is told.
+    if (!isValid || this.#response.req.socket.destroyed) this[Symbol.dispose]();
     else if (!this.#response.writableEnded) this.#response.write(': heartbeat\n\n');
   }
 
@@ -205,6 +205,7 @@ class EventStream implements Disposable {
   [Symbol.dispose](): void {
     this.#unsubscribe();
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#onEnded();
     this.#response.end();
   }
 }

@@ -18,7 +18,7 @@ import { isEnough } from './signatures.ts';
 
 const DAY_MS = 86_400_000;
 const LIFETIMES = { snapshotMs: DAY_MS, timestampMs: DAY_MS };
-const ROLES = ['targets', 'snapshot', 'timestamp'] as const;
+type DeviceRole = 'targets' | 'snapshot' | 'timestamp';
 
 export type Orders = TargetsDocument['targets'];
 
@@ -87,23 +87,40 @@ export class DeviceMetadata {
     });
   }
 
-  /** Bytes of a published file; null when there is none of that name. Never a timestamp that is not durable. */
-  async read(name: string): Promise<Buffer | null> {
-    await this.#queue.idle();
-    return await this.#files.read(name);
+  /**
+   * Bytes of a published file; null when there is none of that name. Never a timestamp that is not durable, nor one of
+   * keys that were replaced: a crash may lie between a new root and what it makes due.
+   */
+  read(name: string): Promise<Buffer | null> {
+    return this.#queue.run(async () => {
+      if (!this.#isClosed && this.#isOfOtherKeys()) await this.#write(this.orders);
+      return await this.#files.read(name);
+    });
   }
 
   #isDue(now: Date): boolean {
-    const { published } = this.#files;
-    if (published === null) return true;
-    const { roles, snapshot, timestamp } = published;
+    return (
+      this.#isOfOtherKeys() ||
+      this.#signedFiles().some(
+        ([, file]) => Date.parse(file?.signed.expires ?? '') - now.getTime() < DAY_MS / 2,
+      )
+    );
+  }
+
+  #isOfOtherKeys(): boolean {
     const root = this.#options.roots().at(-1);
-    const files = { targets: roles.get('targets'), snapshot, timestamp };
-    return ROLES.some((role) => {
-      const file: SignedFile | undefined = files[role];
-      if (file === undefined || !isEnough(authorityOf(root, role), file.signatures)) return true;
-      return Date.parse(file.signed.expires) - now.getTime() < DAY_MS / 2;
-    });
+    return this.#signedFiles().some(
+      ([role, file]) => !isEnough(authorityOf(root, role), file?.signatures ?? []),
+    );
+  }
+
+  #signedFiles(): [DeviceRole, SignedFile | undefined][] {
+    const { published } = this.#files;
+    return [
+      ['targets', published?.roles.get('targets')],
+      ['snapshot', published?.snapshot],
+      ['timestamp', published?.timestamp],
+    ];
   }
 
   async #write(targets: Orders): Promise<void> {
@@ -124,7 +141,7 @@ export class DeviceMetadata {
     await this.#files.publish({ roles, writeRoot: null, isSnapshotDue: true, keys }, roots());
   }
 
-  #key(role: (typeof ROLES)[number]): RoleKey {
+  #key(role: DeviceRole): RoleKey {
     const { held, roots } = this.#options;
     const key = held.find(authorityOf(roots().at(-1), role)?.keys ?? []);
     if (key !== undefined) return key;

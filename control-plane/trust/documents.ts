@@ -2,7 +2,7 @@
 // keeps every field, so that what is signed again is what was read. Source: TUF 1.0.33, section 4.
 
 import { z } from 'zod';
-import { KEY_SCHEMES, authorFieldsSchema, trustSignatureSchema } from '#protocol/trust.ts';
+import { KEY_SCHEMES, authorFieldsSchema, repositorySchema, trustSignatureSchema } from '#protocol/trust.ts';
 import type { TrustKey, TrustSignature } from '#protocol/trust.ts';
 import type { JsonObject } from './keys/signed-bytes.ts';
 import { OWNER } from './keys/role-key.ts';
@@ -45,6 +45,8 @@ const rootSchema = commonSchema.extend({
     snapshot: signersSchema,
     timestamp: signersSchema,
   }),
+  /** So that a root of one repository is none of the other, where the same people sign both; older roots lack it. */
+  holdfast: z.strictObject({ repository: repositorySchema }).optional(),
 });
 const targetsSchema = commonSchema.extend({
   _type: z.literal('targets'),

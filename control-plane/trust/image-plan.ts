@@ -69,7 +69,10 @@ export function authorityFor(state: RolesState, role: string): Authority | null 
   return authorityOf(state.published.get('targets')?.signed, role);
 }
 
-/** The document as the next version of its role, with nobody's signature. */
+/**
+ * The document as the next version of its role, with nobody's signature. Targets name their role, so that what people
+ * signed for one role is never taken for another that they sign too.
+ */
 export function nextVersion(
   { root, published }: RolesState,
   role: string,
@@ -78,8 +81,10 @@ export function nextVersion(
 ): Staged {
   const before = role === 'root' ? root : published.get(role);
   const lifeMs = role === 'root' ? ROOT_LIFE_MS : TARGETS_LIFE_MS;
+  const named =
+    document._type === 'root' ? document : { ...document, holdfast: { ...document.holdfast, role } };
   const signed = {
-    ...document,
+    ...named,
     version: (before?.signed.version ?? 0) + 1,
     expires: utcSeconds(nowMs + lifeMs),
   };

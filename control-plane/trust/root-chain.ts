@@ -69,6 +69,9 @@ function assertFollows(before: RootDocument | undefined, root: RootFile, version
   const { signed, signatures } = root;
   if (signed.version !== version) throw new TypeError(`it says that it is version ${signed.version}`);
   if (before !== undefined && before.version !== version - 1) throw new TypeError('one before it is missing');
+  const repository = before?.holdfast?.repository;
+  if (repository !== undefined && signed.holdfast?.repository !== repository)
+    throw new TypeError(`it is no root of the ${repository} repository`);
   const authorities = [authorityOf(signed, 'root'), ...(before ? [authorityOf(before, 'root')] : [])];
   const right = rightSignatures(authorities, bytesToSign(signed), signatures);
   if (!authorities.every((authority) => isEnough(authority, right)))
@@ -96,6 +99,7 @@ async function firstRoot(held: HeldKeys, now: Date): Promise<RootFile> {
     consistent_snapshot: true,
     keys,
     roles: { root, targets, snapshot, timestamp },
+    holdfast: { repository: held.repository },
   };
   const signers = authorityOf(signed, 'root')?.keys ?? [];
   return signedFile(signed, held.sign(signers, bytesToSign(signed)));

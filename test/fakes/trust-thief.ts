@@ -76,6 +76,7 @@ export class TrustThief {
       specVersion: TUF_VERSION,
       expires: utcSeconds(this.#world.nowMs + 86_400_000),
       consistentSnapshot: true,
+      unrecognizedFields: { holdfast: { repository: prefix ?? '' } },
     });
     root.addKey(rootKey.publicKey, 'root');
     root.addKey((await store.load(`${prefix}-targets`)).publicKey, 'targets');

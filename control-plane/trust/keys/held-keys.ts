@@ -1,24 +1,24 @@
 // The private keys of one repository that the control plane holds, found by key id: which of them sign a role follows
 // from metadata alone. Invariant: a key is on disk before anything names it, and leaves only once nothing does.
 
-import type { TrustKey, TrustSignature } from '#protocol/trust.ts';
+import type { Repository, TrustKey, TrustSignature } from '#protocol/trust.ts';
 import type { KeyStore } from './key-store.ts';
 import type { RoleKey } from './role-key.ts';
 
 export class HeldKeys {
   readonly #store: KeyStore;
-  readonly #prefix: string;
+  readonly repository: Repository;
   readonly #keys = new Map<string, { readonly name: string; readonly key: RoleKey }>();
 
-  private constructor(store: KeyStore, prefix: string) {
+  private constructor(store: KeyStore, repository: Repository) {
     this.#store = store;
-    this.#prefix = prefix;
+    this.repository = repository;
   }
 
   /** Reads every key of the repository. Errors: as KeyStore.find. */
-  static async open(store: KeyStore, prefix: string): Promise<HeldKeys> {
-    const held = new HeldKeys(store, prefix);
-    for (const name of await store.names(`${prefix}-`)) {
+  static async open(store: KeyStore, repository: Repository): Promise<HeldKeys> {
+    const held = new HeldKeys(store, repository);
+    for (const name of await store.names(`${repository}-`)) {
       const key = await store.load(name);
       held.#keys.set(key.keyId, { name, key });
     }
@@ -42,7 +42,7 @@ export class HeldKeys {
 
   /** The first key of a role, under the role's own name; the one that was made before when a start was cut off. */
   async first(role: string): Promise<RoleKey> {
-    const name = `${this.#prefix}-${role}`;
+    const name = `${this.repository}-${role}`;
     const key = await this.#store.ensure(name);
     this.#keys.set(key.keyId, { name, key });
     return key;
@@ -50,7 +50,7 @@ export class HeldKeys {
 
   /** Resolves once the key is on disk. */
   async keep(role: string, key: RoleKey): Promise<void> {
-    const name = `${this.#prefix}-${role}-${key.keyId.slice(0, 16)}`;
+    const name = `${this.repository}-${role}-${key.keyId.slice(0, 16)}`;
     await this.#store.write(name, key);
     this.#keys.set(key.keyId, { name, key });
   }

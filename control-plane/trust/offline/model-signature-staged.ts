@@ -37,7 +37,7 @@ export function signStagedSource(
   }
   const before = signedBefore(staged);
   const { spec_version } = staged.signed;
-  const unchanged = before === null ? { _type: 'targets', spec_version, holdfast: {} } : rest(before);
+  const unchanged = before === null ? { _type: 'targets', spec_version, holdfast: { role } } : rest(before);
   if (!isDeepStrictEqual(rest(staged.signed), unchanged)) {
     throw toRead(role, 'more than the targets of the version changes in it');
   }

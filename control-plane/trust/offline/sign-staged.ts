@@ -24,6 +24,7 @@ export function signStaged(staged: StagedRole, privateKey: KeyObject): TrustSign
     });
   }
   assertNext(staged);
+  assertNamed(staged);
   const metadata = metadataOf(staged.role, { signed: staged.signed, signatures: [] });
   if (!isDeepStrictEqual(metadata.signed.toJSON(), staged.signed)) {
     throw unreadable(staged.role, 'holds more than this version of Holdfast knows');
@@ -48,10 +49,18 @@ export function signedBefore({ role, before }: StagedRole): Signed | null {
   return before === null ? null : metadataOf(role, before).signed.toJSON();
 }
 
+/** What names another role or repository would be good there. */
+function assertNamed({ repository, role, signed }: StagedRole): void {
+  const named = signed['holdfast'] as { role?: unknown; repository?: unknown } | null | undefined;
+  const { role: ofRole = role, repository: ofRepository = repository } = named ?? {};
+  if (ofRole !== role || ofRepository !== repository)
+    throw unreadable(role, 'names another role or repository');
+}
+
 function assertNext(staged: StagedRole): void {
   const before = signedBefore(staged);
   const { role, version, signed } = staged;
-  if (signed.version !== version || version <= Number(before?.version ?? 0)) {
+  if (signed.version !== version || version !== Number(before?.version ?? 0) + 1) {
     throw unreadable(role, `does not follow the version that is published`);
   }
 }

@@ -100,6 +100,11 @@ it('replays no order', async () => {
   await refused('tuf-rollback', 2);
 });
 
+it('uses up no order numbers, which would outlive the rotation of its keys', async () => {
+  await direct(forged(FIRST, { seq: Number.MAX_SAFE_INTEGER }));
+  await refused('tuf-mismatch');
+});
+
 it('orders neither two releases at once nor what cannot be read', async () => {
   await direct({ ...forged(FIRST), ...forged(SECOND) });
   await refused('tuf-mismatch');

@@ -112,6 +112,28 @@ describe('what a team hands on', () => {
   });
 });
 
+it('what one person signed for her team is no word of targets, which she signs too', async () => {
+  scene = await AttackScene.create();
+  const [key] = scene.image.keysOf('team-digits');
+  if (key === undefined) throw new Error('no key');
+  scene.image.plan('targets', { keys: [key], threshold: 1 });
+  scene.image.say('targets', { role: 'targets' });
+  scene.image.say('team-digits', { role: 'team-digits' });
+  scene.putSource('team-digits', aManifest(1));
+  scene.putRelease('pipeline', aManifest(1));
+  scene.image.publish();
+  await scene.order(aManifest(1), 1);
+  expect(await scene.install()).toEqual(aManifest(1));
+  const { signed } = JSON.parse(scene.image.bytesOf('targets').toString('utf8')) as {
+    signed: { version: number };
+  };
+  scene.putRelease('team-digits', aManifest(1), null);
+  scene.image.publish({ versions: { 'team-digits': signed.version + 1 } });
+  scene.image.restore('targets', scene.image.bytesOf('team-digits'));
+  scene.image.publish();
+  await expect(scene.install()).rejects.toMatchObject({ code: 'tuf-signature' });
+});
+
 describe('one key of a team that needs two', () => {
   it('signs nothing at all', async () => {
     await stealFrom({ teamThreshold: 2 });

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { startBroker, type EmbeddedBroker } from '#control-plane/broker/broker.ts';
 import type { BrokerLimits } from '#control-plane/broker/limits.ts';
+import type { IsKnownDevice } from '#control-plane/broker/live-connections.ts';
 import type { TlsCredentials } from '#control-plane/broker/tls-credentials.ts';
 import { createLogger } from '#control-plane/logger.ts';
 import { connectRaw, openTls } from './flood.ts';
@@ -13,7 +14,7 @@ export const FLEET = 'lab';
 
 export interface BrokerWorldOptions {
   readonly limits?: Partial<BrokerLimits>;
-  readonly isKnownDevice?: (deviceId: string) => Promise<boolean>;
+  readonly isKnownDevice?: IsKnownDevice;
   readonly crlPem?: string;
   readonly authority?: TestAuthority;
 }

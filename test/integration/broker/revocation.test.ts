@@ -1,3 +1,4 @@
+import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as tlsConnect } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
@@ -6,6 +7,11 @@ import { BrokerWorld, closed, FLEET, type BrokerWorldOptions } from './broker-wo
 import { TestAuthority } from './test-authority.ts';
 
 let world: BrokerWorld;
+
+const keySha256Of = (certificatePem: string): string =>
+  createHash('sha256')
+    .update(new X509Certificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
 
 async function start(options: BrokerWorldOptions = {}): Promise<void> {
   world = await BrokerWorld.start(options);
@@ -44,6 +50,22 @@ test('a device that is known no more is disconnected by the next check, without 
   await closed(first);
   expect(second.connected).toBe(true);
   await expect(world.connect('camera-1')).rejects.toThrow(/Not authorized/i);
+});
+
+test('a certificate of another key than the device has is refused, and put out where it is connected', async () => {
+  const keys = new Set<string>();
+  await start({
+    limits: { recheckIntervalMs: 20 },
+    isKnownDevice: (_id, keySha256) => Promise.resolve(keys.size === 0 || keys.has(keySha256)),
+  });
+  const { certificatePem, privateKeyPem } = await world.authority.client('camera-1');
+  const forged = { cert: certificatePem, key: privateKeyPem };
+  const before = await world.connect('camera-1', forged);
+  const own = await world.tls('camera-1');
+  keys.add(keySha256Of(own.certificatePem));
+  await closed(before);
+  await expect(world.connect('camera-1', forged)).rejects.toThrow(/Not authorized/i);
+  expect((await world.connect('camera-1')).connected).toBe(true);
 });
 
 test('while devices cannot be looked up, those that are connected stay', async () => {

@@ -41,11 +41,7 @@ const VIOLATIONS: ReadonlyArray<readonly [rule: string, file: string, source: st
   ['view-only-protocol', 'control-plane/view/table.ts', `import 'kysely';`],
   ['cli-only-protocol', 'control-plane/cli/shortcut.ts', `import '../app.ts';`],
   ['cli-compress-alone', 'control-plane/cli/commands/compress/shortcut.ts', `import '../../../app.ts';`],
-  [
-    'cli-keys-stay-here',
-    'control-plane/cli/commands/trust/shortcut.ts',
-    `import '../../../trust/open-trust.ts';`,
-  ],
+  ['cli-keys-stay-here', 'control-plane/cli/commands/trust/shortcut.ts', `import '../../../app.ts';`],
   ['console-only-protocol', 'control-plane/console/shortcut.tsx', `import '../app.ts';`],
   ['adapters-from-composition-roots', 'agent/supervisor/wired.ts', `import '../adapters/mqtt.ts';`],
   ['inference-only-in-worker', 'agent/supervisor/far.ts', `import './near.ts';`],

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startBroker, type EmbeddedBroker } from '#control-plane/broker/broker.ts';
 import type { BrokerLimits } from '#control-plane/broker/limits.ts';
+import type { IsKnownDevice } from '#control-plane/broker/live-connections.ts';
 import type { Messaging } from '#control-plane/broker/messaging.ts';
 import { connectMessaging } from '#control-plane/broker/mqtt-client.ts';
 import type { TlsCredentials } from '#control-plane/broker/tls-credentials.ts';
@@ -34,7 +35,7 @@ export interface TestControlPlaneOptions {
   readonly brokerLimits?: Partial<BrokerLimits>;
   readonly nowMs?: () => number;
   /** In place of a look into the database. */
-  readonly isKnownDevice?: (deviceId: string) => Promise<boolean>;
+  readonly isKnownDevice?: IsKnownDevice;
 }
 
 export class TestControlPlane implements AsyncDisposable {
@@ -97,7 +98,7 @@ export class TestControlPlane implements AsyncDisposable {
         host: HOST,
         port,
         tls: serverTls,
-        isKnownDevice: options.isKnownDevice ?? ((deviceId) => isAdmitted(store.db, deviceId)),
+        isKnownDevice: options.isKnownDevice ?? ((deviceId, key) => isAdmitted(store.db, deviceId, key)),
         logger,
         ...(options.brokerLimits === undefined ? {} : { limits: options.brokerLimits }),
       });

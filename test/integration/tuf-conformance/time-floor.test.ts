@@ -109,6 +109,17 @@ it.each(['2030', -1, 1.5, 2 ** 60, null, [START_MS + YEAR_MS]])(
   },
 );
 
+it.each([8_640_000_000_000_001, Number.MAX_SAFE_INTEGER])(
+  'accepts nothing expired after a timestamp of %d, which is past all dates',
+  async (issuedAtMs) => {
+    issue(issuedAtMs);
+    await world.refresh();
+    repository.targets.get('targets')!.expires = utc(START_MS - DAY_MS);
+    repository.publish('targets', 'snapshot', 'timestamp');
+    await expect(world.refresh()).rejects.toMatchObject({ code: 'tuf-expired' });
+  },
+);
+
 it('is not held up for ever by a thief of the timestamp key: new keys start anew', async () => {
   repository.timestamp.expires = utc(Date.UTC(9999, 0, 1));
   issue(Date.UTC(9998, 0, 1));

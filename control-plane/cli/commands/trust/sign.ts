@@ -45,6 +45,11 @@ export const addTrustSign: AddCommand = (noun, surroundings) => {
     async (context, options, role = '') => {
       const path = `/trust/${encodeURIComponent(options.repository)}/${encodeURIComponent(role)}/staged`;
       const staged = await context.api.get(path, stagedRoleSchema);
+      if (staged.repository !== options.repository || staged.role !== role) {
+        throw new HoldfastError('signature-invalid', `the answer is not ${options.repository} ${role}`, {
+          hint: 'do not sign it; the control plane answered with another role than was asked for',
+        });
+      }
       await send(context, await sign(staged, options));
     },
   );

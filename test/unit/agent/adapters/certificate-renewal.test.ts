@@ -45,7 +45,8 @@ beforeEach(async () => {
   });
 });
 
-function renewal(): CertificateRenewal {
+/** `aheadMs`: what the device's clock is ahead of the authority's. */
+function renewal(aheadMs = 0): CertificateRenewal {
   const dispatcher = pinnedHttpsAgent(() => ({ caPem: identity.caPem }));
   const made = new CertificateRenewal({
     store: storedIdentity(),
@@ -53,7 +54,7 @@ function renewal(): CertificateRenewal {
     dispatcher,
     clock: {
       ...systemClock,
-      nowMs: () => nowMs,
+      nowMs: () => nowMs + aheadMs,
       after(delayMs, action) {
         waiting.resolve({ delayMs, action });
         return { cancel: () => undefined };
@@ -105,6 +106,13 @@ test('over half a year of its clock the device never holds a certificate in its 
   expect(identity.privateKeyPem).toBe(key);
   expect(await storedIdentity().load()).toEqual(identity);
   expect(plane.enrolled).toHaveLength(1);
+});
+
+test('a clock by which every new certificate is old makes it renew no more than once an hour', async () => {
+  const made = renewal(29 * DAY_MS);
+  await check(made);
+  expect(plane.renewals).toBe(1);
+  expect(await waiting.promise).toMatchObject({ delayMs: HOUR_MS });
 });
 
 test('a younger certificate is left alone', async () => {

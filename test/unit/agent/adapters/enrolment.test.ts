@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ensureEnrolled, type EnrolmentOptions } from '#agent/adapters/enrolment.ts';
+import { postEnrolment } from '#agent/adapters/enrolment-client.ts';
 import { IdentityFiles } from '#agent/adapters/identity-files.ts';
 import { systemClock } from '#agent/adapters/system-clock.ts';
 import type { Clock } from '#agent/ports/clock.ts';
@@ -50,6 +51,16 @@ test('a device gets an identity for its own key, and keeps it and the claim on d
   expect(await given.store.load()).toEqual(identity);
   expect(plane.enrolled).toMatchObject([{ claim: plane.claim, profile: 'cpu-generic' }]);
   expect(await readFile(given.claimPath, 'utf8')).toBe(plane.claim);
+});
+
+test('the claim is not sent to a gateway without TLS', async () => {
+  const info = { caPem: tls.ca.certificatePem, gatewayUrl: url };
+  const body = { claim: plane.claim, csrPem: 'x', profile: 'cpu-generic' };
+  const { signal } = new AbortController();
+  await expect(postEnrolment(info, body, signal)).rejects.toMatchObject({
+    code: 'ca-mismatch',
+    message: expect.stringContaining('not reached over TLS') as string,
+  });
 });
 
 test('a device that has enrolled needs neither claim nor server', async () => {

@@ -36,13 +36,15 @@ const SAID: Said = {
 };
 
 const metadata = { version: 1, specVersion: '1.0.31', expires: '2040-01-01T00:00:00Z' };
-function directorTargets(...orders: [string, Record<string, unknown>][]): Targets {
+type Orders = [string, Record<string, unknown>][];
+const directorTargets = (...orders: Orders): Targets => directorTargetsOf(9, ...orders);
+function directorTargetsOf(length: number, ...orders: Orders): Targets {
   const targets = new Targets(metadata);
   for (const [path, custom] of orders) {
     targets.addTarget(
       new TargetFile({
         path,
-        length: 9,
+        length,
         hashes: { sha256: SHA256 },
         unrecognizedFields: { custom: custom as never },
       }),
@@ -55,10 +57,12 @@ function verdict(change: {
   said?: Partial<Said> | null;
   order?: Partial<DirectorCustom>;
   path?: string;
+  /** That the Director names, bytes. */
+  length?: number;
   holdfast?: unknown;
 }) {
-  const { said = {}, order = {}, path = PATH, holdfast } = change;
-  const targets = directorTargets([path, encodeDirectorCustom({ ...ORDER, ...order })]);
+  const { said = {}, order = {}, path = PATH, length = 9, holdfast } = change;
+  const targets = directorTargetsOf(length, [path, encodeDirectorCustom({ ...ORDER, ...order })]);
   const ordered = readDirectorOrder(targets, DEVICE, 5);
   const name = releaseNameOf(path);
   if (ordered === null || name === null) throw new Error('no order');
@@ -69,6 +73,11 @@ function verdict(change: {
 const refusal = (code: string): unknown => expect.objectContaining({ name: 'HoldfastError', code });
 
 describe('an order', () => {
+  it('is refused for a manifest that would not fit into memory', () => {
+    const length = 64 * 1024 ** 2 + 1;
+    expect(() => verdict({ said: { length }, length })).toThrow('is longer than 67108864 bytes');
+  });
+
   it('is given back when both repositories say the same', () => {
     expect(verdict({ holdfast: { floors: { digits: 4, other: 9 } } })).toEqual({
       targetPath: PATH,

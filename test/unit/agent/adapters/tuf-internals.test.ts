@@ -129,6 +129,22 @@ it('says that metadata could not be kept when the disk refuses it', async () => 
   expect(tufError(failure, 'image')).toMatchObject({ code: 'internal' });
 });
 
+it.each([
+  ['snapshot', 'files in the snapshot'],
+  ['targets', 'delegations of targets'],
+])('refuses a %s with more entries than tuf-js can copy in time', async (role, what) => {
+  const entries = Array.from({ length: 1_001 }, (_, at) => `role-${at}`);
+  if (role === 'snapshot') {
+    const { meta } = repository.snapshot;
+    for (const name of entries) meta[`${name}.json`] = { version: 1 };
+  } else {
+    const { roles } = (repository.targets.get('targets')!.delegations ??= { keys: {}, roles: [] });
+    for (const name of entries) roles.push({ name, keyids: [], threshold: 1, terminating: false, paths: [] });
+  }
+  repository.publish(...(role === 'targets' ? ['targets'] : []), 'snapshot', 'timestamp');
+  await expect(updater(START_MS).refresh()).rejects.toThrow(what);
+});
+
 it('refuses metadata older than what is stored', async () => {
   const old = repository.files.get('timestamp.json') ?? Buffer.alloc(0);
   repository.publishAll();

@@ -34,6 +34,11 @@ describe('a target that may be timed', () => {
     expect(() => signedMeasurement(PATH, target(measure, { role }), 'jetson')).toThrow(mismatch);
   });
 
+  it('is not longer than what fits into memory', () => {
+    const long = target(measure, { length: 64 * 1024 ** 2 + 1 });
+    expect(() => signedMeasurement(PATH, long, 'jetson')).toThrow(mismatch);
+  });
+
   it('has a sha256 and bytes', () => {
     expect(() => signedMeasurement(PATH, target(measure, { hashes: { sha512: 'd' } }), 'jetson')).toThrow(
       mismatch,

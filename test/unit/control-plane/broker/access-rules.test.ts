@@ -6,8 +6,20 @@ import {
   type ConnectRequest,
 } from '#control-plane/broker/access-rules.ts';
 
-const device = { name: 'camera-1', kind: 'device', serialNumber: '1', expiresAtMs: 0 } as const;
-const service = { name: 'control-plane', kind: 'service', serialNumber: '2', expiresAtMs: 0 } as const;
+const device = {
+  name: 'camera-1',
+  kind: 'device',
+  serialNumber: '1',
+  keySha256: 'ab',
+  expiresAtMs: 0,
+} as const;
+const service = {
+  name: 'control-plane',
+  kind: 'service',
+  serialNumber: '2',
+  keySha256: 'ab',
+  expiresAtMs: 0,
+} as const;
 
 function request(change: Partial<ConnectRequest> = {}): ConnectRequest {
   return { peer: device, clientId: 'camera-1', protocolVersion: 4, will: undefined, ...change };

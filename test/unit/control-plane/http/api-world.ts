@@ -2,7 +2,7 @@
 // own choice.
 
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,6 +28,7 @@ export type CallInit = Omit<RequestInit, 'headers'> & { readonly headers?: Recor
 
 export interface ApiWorld extends AsyncDisposable {
   readonly url: string;
+  readonly server: Server;
   readonly token: string;
   readonly dataDir: string;
   readonly store: Store;
@@ -87,6 +88,7 @@ export async function apiWorld(options: ApiWorldOptions = {}): Promise<ApiWorld>
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     url,
+    server,
     token,
     dataDir,
     store,

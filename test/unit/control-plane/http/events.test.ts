@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventRoutes } from '#control-plane/http/event-routes.ts';
 import { EventStreams, type EventStreamLimits } from '#control-plane/http/event-streams.ts';
@@ -195,6 +198,21 @@ describe('the event stream', () => {
     await reader.until(({ lines }) => lines.includes(': heartbeat'));
     await world.store.db.deleteFrom('api_tokens').where('id', '!=', 'admin').execute();
     await reader.until(({ isEnded }) => isEnded);
+  });
+
+  it('holds no place for a client that left while its credentials were looked up', async () => {
+    await world[Symbol.asyncDispose]();
+    await openWorld({ heartbeatMs: 20, maxStreamsEach: 1 });
+    const socket = connect(Number(new URL(world.url).port), '127.0.0.1');
+    await world.store.transaction(async () => {
+      socket.write(
+        `GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${world.token}\r\n\r\n`,
+      );
+      const [incoming] = (await once(world.server, 'request')) as [IncomingMessage];
+      socket.destroy();
+      await once(incoming.socket, 'close');
+    });
+    await expect.poll(async () => (await world.call('/api/v1/events')).status).toBe(200);
   });
 
   it('ends when the server stops', async () => {

@@ -151,6 +151,7 @@ describe('floors', () => {
     expect((await signed('4.targets.json')).holdfast).toEqual({
       floors: { digits: 2 },
       lowestVersions: { digits: 2 },
+      role: 'targets',
     });
     image = await open();
     expect(image.floor('digits')).toBe(2);

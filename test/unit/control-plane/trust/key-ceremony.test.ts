@@ -173,6 +173,14 @@ describe('keys of the control plane', () => {
     await world.refreshDirector('edge-1');
   });
 
+  it('of the Director reach a device whose metadata a crash kept from being signed anew', async () => {
+    await world.director.ensureDevice('edge-1');
+    await world.refreshDirector('edge-1');
+    world.director.roles.onRoot = () => Promise.resolve();
+    await world.change('director', { kind: 'rotate', role: 'timestamp' });
+    await world.refreshDirector('edge-1');
+  });
+
   it('wait for people where they sign root or targets', async () => {
     await takenOver();
     await world.refresh('digits/1/cpu.json');

@@ -57,7 +57,12 @@ describe.each(['ed25519', 'ecdsa-sha2-nistp256'] as const)('a person with a key 
 
   it.each<[string, Partial<StagedRole>]>([
     ['a version that is published already', { before: metadata(2, [key]) as never }],
+    [
+      'what leaves a version out, which an old "before" would hide',
+      { version: 3, signed: metadata(3, []).signed },
+    ],
     ['another version than the one that is told', { version: 3 }],
+    ['what is for another role', { signed: metadata(2, [], { holdfast: { role: 'targets' } }).signed }],
     ['what is no targets metadata', { signed: { _type: 'snapshot', version: 2 } }],
   ])('does not sign %s', (_what, change) => {
     expect(() => signStaged(staged(key, change), key.privateKey)).toThrow('the staged team-a');
