@@ -64,6 +64,7 @@ it('goes back to no version below the floor that its authors signed', async () =
 
 it('goes back to no version below the floor by giving it a new counter either', async () => {
   scene.image.say('targets', { floors: { digits: 2 }, lowestVersions: { digits: 2 } });
+  scene.image.publish();
   const again = { ...FIRST, releaseCounter: 99 };
   scene.putRelease('pipeline', again);
   await strike(again);
