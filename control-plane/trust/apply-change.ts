@@ -24,7 +24,7 @@ export interface ChangeContext {
   readonly isHeld: (keyId: string) => boolean;
   /** For a role that gets a new key of the control plane. */
   readonly newKey: TrustKey;
-  /** Highest release counter of a model that was signed. */
+  /** Releases of a model that are signed. */
   readonly releasesOf: (model: string) => readonly CountedRelease[];
 }
 
